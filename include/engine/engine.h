@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_ENGINE_ENGINE_H
+#define CTD_ENGINE_ENGINE_H
+
+/*
+ * One node: kernel events, datagrams, operator requests and time go in; datagrams,
+ * kernel operations, dump requests, log lines and completions come out. Pure: no
+ * clock, no socket. The daemon and the simulator drive the same object:
+ *
+ *	feed inputs;
+ *	while (engine_effect(...)) ...           dumps wanted, jobs finished, stop
+ *	while ((n = engine_kernel_ops(...)))     execute, engine_kernel_results()
+ *	for each peer: while (engine_datagram(...)) send
+ *	arm a timer at engine_deadline()
+ *
+ * Every call does a bounded amount of work; long jobs (commit, bulk, flush)
+ * advance a slice per engine_kernel_ops() / engine_datagram() call, and
+ * engine_deadline() says "now" while one is pending.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/log.h"
+#include "base/tick.h"
+#include "cache/cache.h"
+#include "failover/commit.h"
+#include "flow/filter.h"
+#include "flow/kernel_op.h"
+#include "repl/repl.h"
+#include "wire/codec.h"
+
+#define ENGINE_PEERS 8
+
+struct engine_params {
+	uint64_t seed;               /* numbers, hash secrets */
+	uint8_t npeers;              /* 0..ENGINE_PEERS */
+	struct repl_params repl;     /* for every peer */
+	struct wire_params wire;
+	uint32_t cache_limit;        /* HashLimit, per cache */
+	bool expect_sync;            /* ExpectationSync */
+	uint8_t n_expect_helpers;    /* allow list, 0 = all */
+	char expect_helpers[32][FLOW_HELPER_MAX];
+	uint32_t commit_timeout;     /* s, 0 = remaining */
+	uint32_t purge_timeout;      /* s */
+	uint32_t overrun_resync;     /* s after an overrun, 0 = never */
+	bool window_tracking;
+	const struct filter *filter; /* borrowed for the life of the engine; NULL = all */
+	const struct log *log;       /* borrowed; called synchronously, must not call back */
+};
+
+struct engine;
+
+struct engine *engine_new(const struct engine_params *p, tick_t now);  /* NULL: out of memory */
+void engine_free(struct engine *e);
+
+/* ---- kernel -> engine ---- */
+
+enum event_kind { EVENT_NEW, EVENT_UPDATE, EVENT_DESTROY };
+
+/* Who caused a kernel event. */
+enum event_origin {
+	ORIGIN_KERNEL,      /* traffic, or another program */
+	ORIGIN_OWN,         /* our own commit or flush: kept, not replicated */
+};
+
+void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
+		       const struct flow *f);
+void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
+			 const struct expect *x);
+
+/* The event socket lost something. */
+void engine_overrun(struct engine *e, tick_t now);
+
+/*
+ * Answers to EFFECT_DUMP: each entry of the table, then the end. Between the
+ * effect and the end events may arrive too.
+ */
+void engine_dump_flow(struct engine *e, tick_t now, const struct flow *f);
+void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x);
+void engine_dump_end(struct engine *e, tick_t now, int err);
+
+/* Operations wanted, at most cap; every one must come back through _results. */
+size_t engine_kernel_ops(struct engine *e, tick_t now, struct kernel_op *ops, size_t cap);
+void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op *ops, size_t n);
+
+/* ---- peers ---- */
+
+/* A datagram (or the whole messages of a stream) from a peer. */
+void engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *data, size_t len);
+
+/* One framed message from a stream peer. */
+void engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
+
+/*
+ * Next datagram for a peer, at most cap bytes (cap >= WIRE_MSG_MAX); 0 when
+ * there is nothing to send now.
+ */
+size_t engine_datagram(struct engine *e, tick_t now, uint8_t peer, uint8_t *buf, size_t cap);
+
+/* ---- operator ---- */
+
+enum admin_cmd {
+	ADMIN_COMMIT, ADMIN_FLUSH_CACHES, ADMIN_FLUSH_KERNEL, ADMIN_RESYNC_KERNEL,
+	ADMIN_BULK, ADMIN_REQUEST_RESYNC, ADMIN_PURGE,
+};
+
+/* What a command applies to. */
+#define ADMIN_FLOWS    1u
+#define ADMIN_EXPECTS  2u
+#define ADMIN_INTERNAL 4u
+#define ADMIN_EXTERNAL 8u
+
+/*
+ * Carry out a command. Jobs that take time (commit, kernel flush, kernel
+ * resync) end with an EFFECT_JOB_DONE carrying "tag"; others are finished on
+ * return. 0: done; 1: job started or queued; CTD_EBUSY: refused, a job of that
+ * kind runs; CTD_EUNSUPPORTED.
+ */
+int engine_admin(struct engine *e, tick_t now, enum admin_cmd cmd, uint32_t what, uint64_t tag);
+
+/* ---- effects ---- */
+
+enum effect_kind { EFFECT_DUMP_FLOWS, EFFECT_DUMP_EXPECTS, EFFECT_JOB_DONE };
+
+struct effect {
+	enum effect_kind kind;
+	uint64_t tag;            /* EFFECT_JOB_DONE */
+};
+
+bool engine_effect(struct engine *e, tick_t now, struct effect *eff);
+
+/* ---- time ---- */
+
+tick_t engine_deadline(const struct engine *e);
+void engine_tick(struct engine *e, tick_t now);
+
+/* ---- reports ---- */
+
+enum engine_cache { ECACHE_INTERNAL, ECACHE_EXTERNAL, ECACHE_EXP_INTERNAL, ECACHE_EXP_EXTERNAL };
+
+/*
+ * Resumable walk over a cache for listings; entries waiting for their destroy
+ * to be acknowledged are not shown. External caches: all peers in turn.
+ */
+struct engine_walk {
+	enum engine_cache which;
+	uint8_t peer;
+	struct cache_walk w;
+};
+
+struct engine_entry {
+	union {
+		struct flow flow;
+		struct expect expect;
+	};
+	tick_t created, updated;
+};
+
+/* 1: *out filled; 0: end; CTD_EBUSY: budget used up, call again. */
+int engine_walk_next(const struct engine *e, struct engine_walk *w, uint32_t *budget,
+		     struct engine_entry *out);
+
+struct cache_counts {
+	uint32_t active;          /* alive */
+	uint32_t objects;         /* dead ones included */
+	uint64_t add_ok, add_nomem, add_full;
+	uint64_t update_ok, update_missing;
+	uint64_t del_ok, del_missing;
+	size_t bytes;
+};
+
+struct engine_stats {
+	struct cache_counts cache[4];            /* by enum engine_cache, peers summed */
+	uint64_t events, events_filtered, events_own;
+	uint64_t overruns, kernel_flushes, kernel_resyncs;
+	uint64_t end_bytes, end_packets;         /* of ended flows, accounting */
+	uint64_t bad_version, bad_header, bad_payload, bad_type, truncated, bad_size, no_key;
+	uint64_t bulk_objects;                   /* queued by bulks */
+	uint64_t msgs_in, msgs_out, dgrams_out;
+	uint8_t npeers;
+	struct repl_stats peer[ENGINE_PEERS];
+	bool commit_running;
+	struct commit_stats last_commit;
+	tick_t last_commit_took;
+};
+
+void engine_get_stats(const struct engine *e, struct engine_stats *st);
+
+/* Unacknowledged elements of a peer, see repl_window_next(). */
+bool engine_window_next(const struct engine *e, uint8_t peer, uint32_t *pos, struct repl_send *s);
+
+#endif

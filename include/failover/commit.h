@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_FAILOVER_COMMIT_H
+#define CTD_FAILOVER_COMMIT_H
+
+/*
+ * Injection plan: walks one peer's external caches in slices and yields kernel
+ * operations in an order the kernel accepts: flows without a master, flows with
+ * a master, expectations. Looks at each result and decides on a second try.
+ *
+ *   CREATE ok                          -> committed
+ *   CREATE EEXIST                      -> GET, then
+ *       same flow (reply tuples equal) -> UPDATE (never destroys it)
+ *       same original, other reply, and the kernel's flow has seen no reply yet
+ *                                      -> DELETE, CREATE: our translation is the one both ends know
+ *       otherwise                      -> left alone, counted as "skipped"
+ *   CREATE EOPNOTSUPP with helper      -> CREATE without helper
+ *   CREATE ENOENT with master          -> CREATE without master
+ *   expectation EEXIST                 -> EXP_DELETE, EXP_CREATE
+ *   anything else                      -> failed, by reason
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/tick.h"
+#include "cache/cache.h"
+#include "flow/kernel_op.h"
+
+struct commit_params {
+	const struct cache *flows;     /* NULL: leave flows out */
+	const struct cache *expects;   /* NULL: leave expectations out */
+	uint32_t timeout;              /* CommitTimeout, seconds; 0 = remaining lifetime */
+	bool window_tracking;          /* TCPWindowTracking on */
+	tick_t owner_heard;            /* when the owner was last heard */
+};
+
+struct commit_stats {
+	uint64_t flows_new;            /* created */
+	uint64_t flows_updated;        /* existed, refreshed */
+	uint64_t flows_skipped;        /* a live flow of another translation holds the place */
+	uint64_t flows_expired;        /* lifetime over, not injected */
+	uint64_t flows_failed;
+	uint64_t flows_no_helper;      /* created without their helper */
+	uint64_t flows_no_master;      /* created without their master */
+	uint64_t expects_new, expects_failed;
+};
+
+/* A failure worth a log line. */
+struct commit_failure {
+	int err;
+	bool is_expect;
+	union {
+		struct flow flow;
+		struct expect expect;
+	};
+};
+
+struct commit;
+
+struct commit *commit_new(const struct commit_params *p, tick_t now);   /* NULL: out of memory */
+void commit_free(struct commit *c);
+
+/*
+ * Fill up to cap (<= KOP_BATCH) operations. All results of the previous batch
+ * must have been handed to commit_result(). 0 with commit_finished() false: the
+ * slice's budget of places is used up, call again.
+ */
+size_t commit_next(struct commit *c, tick_t now, struct kernel_op *ops, size_t cap);
+
+/* One executed operation. True: *f describes a failure to be logged. */
+bool commit_result(struct commit *c, tick_t now, const struct kernel_op *op,
+		   struct commit_failure *f);
+
+bool commit_finished(const struct commit *c);
+void commit_get_stats(const struct commit *c, struct commit_stats *st);
+
+/*
+ * Lifetime to inject, in seconds: fixed if not 0; else what is left of the
+ * received timeout. When nothing is left, but the owner was heard after it ran
+ * out and did not say the flow ended, the flow lives without events: 60. 0 means
+ * expired, do not inject. A flow without timeout gets 60.
+ */
+uint32_t commit_lifetime(const struct commit_params *p, tick_t now, bool has_timeout,
+			 uint32_t timeout, tick_t updated);
+
+#endif
