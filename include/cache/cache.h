@@ -63,6 +63,9 @@ void cache_get(const struct cache *c, cache_ref ref, void *obj);
 /* Remove. The owner has cleared the slots (asserted all 0). */
 void cache_del(struct cache *c, cache_ref ref);
 
+/* Remove every entry, whatever its slots say; walks must be started anew. */
+void cache_clear(struct cache *c);
+
 /* Owner's flag byte of an entry, to read and write. */
 uint8_t *cache_flags(const struct cache *c, cache_ref ref);
 

@@ -79,6 +79,12 @@ void engine_dump_flow(struct engine *e, tick_t now, const struct flow *f);
 void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x);
 void engine_dump_end(struct engine *e, tick_t now, int err);
 
+/* May more entries of the dump be read now? False while a flush catches up. */
+bool engine_dump_wanted(const struct engine *e);
+
+/* Ask for the first dump: fills the internal cache, nothing is sent. As engine_admin(). */
+int engine_load(struct engine *e, uint64_t tag);
+
 /* Operations wanted, at most cap; every one must come back through _results. */
 size_t engine_kernel_ops(struct engine *e, tick_t now, struct kernel_op *ops, size_t cap);
 void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op *ops, size_t n);

@@ -79,6 +79,12 @@ void repl_revive(struct repl *r, uint32_t *slot);
 /* The object is going away now; forget it and zero the slot. */
 void repl_forget(struct repl *r, uint32_t *slot);
 
+/*
+ * Forget every queued or unacknowledged object of a kind without touching the
+ * slots: the owner throws all of them away. Nodes of other kinds stay.
+ */
+void repl_forget_all(struct repl *r, uint32_t kind);
+
 /* Operator: queue a RESYNC request / start a bulk send. */
 void repl_request_resync(struct repl *r);
 void repl_request_bulk(struct repl *r);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One node. Joins the caches with the replication sessions and owns what is true
+ * on this node; local.c takes the kernel's side, remote.c the peers', jobs.c what
+ * takes time, admin.c the operator's commands.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include "priv.h"
+
+static struct cache *make_cache(struct engine *e, const struct pack_ops *ops, uint8_t slots)
+{
+	const struct cache_params cp = {
+		.ops = ops, .limit = e->p.cache_limit, .slots = slots, .secret = rng_u64(&e->rng),
+	};
+
+	return cache_new(&cp);
+}
+
+static bool open_peer(struct engine *e, struct peer *p, tick_t now)
+{
+	p->repl = repl_new(&e->p.repl, &e->rng, now);
+	p->flows = make_cache(e, &pack_flow, 0);
+	p->expects = make_cache(e, &pack_expect, 0);
+	return p->repl && p->flows && p->expects;
+}
+
+struct engine *engine_new(const struct engine_params *p, tick_t now)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	assert(p->npeers <= ENGINE_PEERS);
+	if (!e)
+		return NULL;
+	e->p = *p;
+	rng_seed(&e->rng, p->seed);
+	e->purge_at = e->overrun_at = TICK_NEVER;
+	ratelim_init(&e->full_log, 1, 1);
+	ratelim_init(&e->commit_log, 20, 5);
+	e->flows = make_cache(e, &pack_flow, p->npeers);
+	e->expects = make_cache(e, &pack_expect, p->npeers);
+	if (!e->flows || !e->expects)
+		goto fail;
+	for (e->npeers = 0; e->npeers < p->npeers;)
+		if (!open_peer(e, &e->peers[e->npeers++], now))
+			goto fail;
+	return e;
+fail:
+	engine_free(e);
+	return NULL;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	for (uint8_t i = 0; i < e->npeers; i++) {
+		repl_free(e->peers[i].repl);
+		cache_free(e->peers[i].flows);
+		cache_free(e->peers[i].expects);
+	}
+	cache_free(e->flows);
+	cache_free(e->expects);
+	commit_free(e->commit);
+	free(e->deleteq);
+	free(e);
+}
+
+int engine_load(struct engine *e, uint64_t tag)
+{
+	int err = jobs_dump(e, DUMP_LOAD, false, e->p.expect_sync ? 0 : tag);
+
+	if (e->p.expect_sync)
+		err = jobs_dump(e, DUMP_LOAD, true, tag);
+	return err;
+}
+
+void engine_post(struct engine *e, enum effect_kind k, uint64_t tag)
+{
+	const uint32_t max = sizeof(e->effects) / sizeof(e->effects[0]);
+
+	/* Bounded by the jobs that can be under way: one commit, DUMP_QUEUE dumps. */
+	assert(e->neffects < max);
+	e->effects[e->neffects++] = (struct effect){ .kind = k, .tag = tag };
+}
+
+bool engine_effect(struct engine *e, tick_t now, struct effect *eff)
+{
+	(void)now;
+	if (!e->neffects)
+		return false;
+	*eff = e->effects[0];
+	e->neffects--;
+	for (uint32_t i = 0; i < e->neffects; i++)
+		e->effects[i] = e->effects[i + 1];
+	return true;
+}
+
+tick_t engine_deadline(const struct engine *e)
+{
+	tick_t t = tick_min(e->purge_at, e->overrun_at);
+
+	if (jobs_pending(e))
+		return 0;
+	for (uint8_t i = 0; i < e->npeers; i++)
+		t = tick_min(t, repl_deadline(e->peers[i].repl));
+	return t;
+}
+
+void engine_tick(struct engine *e, tick_t now)
+{
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (repl_deadline(e->peers[i].repl) <= now)
+			repl_tick(e->peers[i].repl, now);
+	local_queue_all_done(e, now);
+	jobs_tick(e, now);
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What takes more than one turn: kernel dumps, commit, kernel flush, the timers
+ * of purge and overrun. Each job advances a slice at a time and reports its end
+ * with an effect.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include "base/err.h"
+#include "flow/print.h"
+#include "priv.h"
+
+#define COOKIE_COMMIT 1u
+#define COOKIE_FLUSH  2u
+#define SWEEP_SLICE   4096u
+
+/* ---- dumps ---- */
+
+static void dump_next(struct engine *e)
+{
+	if (e->dump_running || e->sweeping || !e->ndumps)
+		return;
+	e->dump_running = true;
+	if (e->dumps[0].purpose != DUMP_FLUSH)
+		e->gen ^= ENTRY_GEN;
+	engine_post(e, e->dumps[0].expects ? EFFECT_DUMP_EXPECTS : EFFECT_DUMP_FLOWS, 0);
+}
+
+/*
+ * Queue a dump. A dump of the same kind that has not started yet serves both
+ * askers unless somebody waits for either.
+ */
+int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_t tag)
+{
+	for (uint32_t i = e->dump_running ? 1 : 0; i < e->ndumps && !tag; i++)
+		if (e->dumps[i].purpose == purpose && e->dumps[i].expects == expects)
+			return 0;
+	if (e->ndumps == DUMP_QUEUE)
+		return CTD_EBUSY;
+	if (purpose == DUMP_FLUSH && !e->deleteq) {
+		e->deleteq = malloc(DELETEQ_MAX * sizeof(*e->deleteq));
+		if (!e->deleteq)
+			return -ENOMEM;
+	}
+	e->dumps[e->ndumps++] = (struct dump_job){ purpose, expects, tag };
+	dump_next(e);
+	return 1;
+}
+
+static void dump_finish(struct engine *e)
+{
+	const uint64_t tag = e->dumps[0].tag;
+
+	for (uint32_t i = 1; i < e->ndumps; i++)
+		e->dumps[i - 1] = e->dumps[i];
+	e->ndumps--;
+	if (tag)
+		engine_post(e, EFFECT_JOB_DONE, tag);
+	dump_next(e);
+}
+
+static void queue_delete(struct engine *e, const struct kernel_op *op)
+{
+	assert(e->deleteq_len < DELETEQ_MAX);
+	e->deleteq[(e->deleteq_head + e->deleteq_len++) % DELETEQ_MAX] = *op;
+}
+
+bool engine_dump_wanted(const struct engine *e)
+{
+	return e->dump_running && (e->dumps[0].purpose != DUMP_FLUSH || e->deleteq_len < DELETEQ_LOW);
+}
+
+void engine_dump_flow(struct engine *e, tick_t now, const struct flow *f)
+{
+	if (!e->dump_running || e->dumps[0].expects)
+		return;
+	if (e->dumps[0].purpose == DUMP_FLUSH) {
+		struct kernel_op op = { .kind = KOP_DELETE, .cookie = COOKIE_FLUSH };
+
+		if (!flow_has_key(f) || !filter_pass(e->p.filter, f, true) ||
+		    e->deleteq_len == DELETEQ_MAX)
+			return;
+		op.flow = *f;
+		queue_delete(e, &op);
+		return;
+	}
+	local_dump_flow(e, now, f, e->dumps[0].purpose == DUMP_OVERRUN);
+}
+
+void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x)
+{
+	if (!e->dump_running || !e->dumps[0].expects)
+		return;
+	if (e->dumps[0].purpose == DUMP_FLUSH) {
+		struct kernel_op op = { .kind = KOP_EXP_DELETE, .cookie = COOKIE_FLUSH };
+
+		if (e->deleteq_len == DELETEQ_MAX)
+			return;
+		op.expect = *x;
+		queue_delete(e, &op);
+		return;
+	}
+	local_dump_expect(e, now, x, e->dumps[0].purpose == DUMP_OVERRUN);
+}
+
+void engine_dump_end(struct engine *e, tick_t now, int err)
+{
+	if (!e->dump_running)
+		return;
+	e->dump_running = false;
+	if (err < 0)
+		log_error(e->p.log, "dump of the kernel table failed: %s", err_text(err));
+	if (err == 0 && e->dumps[0].purpose != DUMP_FLUSH) {
+		e->sweeping = true;            /* vanished entries go, slice by slice */
+		e->sweep_expects = e->dumps[0].expects;
+		e->sweep = (struct cache_walk){ 0 };
+		jobs_tick(e, now);
+		return;
+	}
+	if (e->dumps[0].purpose == DUMP_FLUSH && e->deleteq_len)
+		return;                        /* finished by the last deletion */
+	dump_finish(e);
+}
+
+/* ---- commit ---- */
+
+static int commit_open(struct engine *e, tick_t now)
+{
+	struct peer *p = &e->peers[e->commit_peer];
+	struct repl_stats rs;
+	struct commit_params cp = {
+		.flows = e->commit_what & ADMIN_FLOWS ? p->flows : NULL,
+		.expects = (e->commit_what & ADMIN_EXPECTS) && e->p.expect_sync ? p->expects : NULL,
+		.timeout = e->p.commit_timeout,
+		.window_tracking = e->p.window_tracking,
+	};
+
+	repl_get_stats(p->repl, &rs);
+	cp.owner_heard = rs.last_heard;
+	e->commit = commit_new(&cp, now);
+	return e->commit ? 0 : -ENOMEM;
+}
+
+static void commit_add_stats(struct commit_stats *sum, const struct commit_stats *s)
+{
+	sum->flows_new += s->flows_new;
+	sum->flows_updated += s->flows_updated;
+	sum->flows_skipped += s->flows_skipped;
+	sum->flows_expired += s->flows_expired;
+	sum->flows_failed += s->flows_failed;
+	sum->flows_no_helper += s->flows_no_helper;
+	sum->flows_no_master += s->flows_no_master;
+	sum->expects_new += s->expects_new;
+	sum->expects_failed += s->expects_failed;
+}
+
+static void commit_report(struct engine *e, tick_t now)
+{
+	const struct commit_stats *s = &e->commit_sum;
+	const tick_t took = tick_since(now, e->commit_start);
+	const unsigned int sec = (unsigned int)(took / TICK_SEC);
+	const unsigned int usec = (unsigned int)(took % TICK_SEC / TICK_USEC);
+
+	if (e->commit_what & ADMIN_FLOWS) {
+		const uint64_t done = s->flows_new + s->flows_updated;
+		const uint64_t failed = s->flows_failed + s->flows_skipped;
+
+		log_notice(e->p.log, "Committed %llu new entries", (unsigned long long)done);
+		if (failed)
+			log_notice(e->p.log, "%llu entries can't be committed",
+				   (unsigned long long)failed);
+		log_notice(e->p.log, "commit has taken %u.%06u seconds", sec, usec);
+	}
+	if ((e->commit_what & ADMIN_EXPECTS) && e->p.expect_sync) {
+		log_notice(e->p.log, "Committed %llu new expectations",
+			   (unsigned long long)s->expects_new);
+		if (s->expects_failed)
+			log_notice(e->p.log, "%llu expectations can't be committed",
+				   (unsigned long long)s->expects_failed);
+		log_notice(e->p.log, "commit has taken %u.%06u seconds", sec, usec);
+	}
+}
+
+static void commit_close(struct engine *e, tick_t now)
+{
+	e->last_commit = e->commit_sum;
+	e->last_commit_took = tick_since(now, e->commit_start);
+	commit_report(e, now);
+	if (e->commit_tag)
+		engine_post(e, EFFECT_JOB_DONE, e->commit_tag);
+	e->commit_what = 0;
+}
+
+/* This peer's caches are through: the next peer's, or the end. */
+static void commit_advance(struct engine *e, tick_t now)
+{
+	struct commit_stats s;
+
+	commit_get_stats(e->commit, &s);
+	commit_add_stats(&e->commit_sum, &s);
+	commit_free(e->commit);
+	e->commit = NULL;
+	if (++e->commit_peer < e->npeers && commit_open(e, now) == 0)
+		return;
+	commit_close(e, now);
+}
+
+int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
+{
+	if (e->commit) {
+		log_notice(e->p.log, "commit already in progress, skipping");
+		return CTD_EBUSY;
+	}
+	log_notice(e->p.log, what == ADMIN_FLOWS ? "committing conntrack cache" :
+		   what == ADMIN_EXPECTS ? "committing expectation cache" :
+		   "committing all external caches");
+	e->commit_what = what;
+	e->commit_tag = tag;
+	e->commit_start = now;
+	e->commit_peer = 0;
+	e->commit_sum = (struct commit_stats){ 0 };
+	if (!e->npeers) {
+		commit_close(e, now);
+		return 1;
+	}
+	if (commit_open(e, now) < 0) {
+		e->commit_what = 0;
+		return -ENOMEM;
+	}
+	return 1;
+}
+
+static void log_failure(struct engine *e, tick_t now, const struct commit_failure *f)
+{
+	char line[PRINT_LINE_MAX];
+	struct strbuf b;
+
+	if (!ratelim_ok(&e->commit_log, now))
+		return;
+	strbuf_init(&b, line, sizeof(line));
+	if (f->is_expect)
+		print_expect(&b, &f->expect);
+	else
+		print_flow(&b, &f->flow, false);
+	log_error(e->p.log, "commit-create: %s: %s", err_text(f->err), line);
+}
+
+/* ---- operations ---- */
+
+static size_t flush_ops(struct engine *e, struct kernel_op *ops, size_t cap)
+{
+	size_t n = 0;
+
+	while (n < cap && e->deleteq_len) {
+		ops[n++] = e->deleteq[e->deleteq_head];
+		e->deleteq_head = (e->deleteq_head + 1) % DELETEQ_MAX;
+		e->deleteq_len--;
+	}
+	return n;
+}
+
+size_t engine_kernel_ops(struct engine *e, tick_t now, struct kernel_op *ops, size_t cap)
+{
+	size_t n;
+
+	if (cap > KOP_BATCH)
+		cap = KOP_BATCH;
+	while (e->commit) {
+		n = commit_next(e->commit, now, ops, cap);
+		if (n) {
+			for (size_t i = 0; i < n; i++)
+				ops[i].cookie = ops[i].cookie << 2 | COOKIE_COMMIT;
+			return n;
+		}
+		if (!commit_finished(e->commit))
+			return 0;              /* slice used up; engine_deadline() says now */
+		commit_advance(e, now);
+	}
+	return flush_ops(e, ops, cap);
+}
+
+void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op *ops, size_t n)
+{
+	struct commit_failure fail;
+	struct kernel_op op;
+
+	for (size_t i = 0; i < n; i++) {
+		if ((ops[i].cookie & 3) != COOKIE_COMMIT || !e->commit)
+			continue;
+		op = ops[i];
+		op.cookie >>= 2;
+		if (commit_result(e->commit, now, &op, &fail))
+			log_failure(e, now, &fail);
+	}
+	if (!e->deleteq_len && !e->dump_running && e->ndumps && !e->sweeping &&
+	    e->dumps[0].purpose == DUMP_FLUSH)
+		dump_finish(e);
+}
+
+/* ---- time ---- */
+
+bool jobs_pending(const struct engine *e)
+{
+	return e->commit || e->deleteq_len || e->sweeping;
+}
+
+static void purge(struct engine *e)
+{
+	e->purge_at = TICK_NEVER;
+	log_notice(e->p.log, "flushing kernel conntrack table (scheduled)");
+	e->st.kernel_flushes++;
+	jobs_dump(e, DUMP_FLUSH, false, 0);
+	local_clear(e, false);
+}
+
+static void overrun_resync(struct engine *e)
+{
+	e->overrun_at = TICK_NEVER;
+	log_notice(e->p.log, "resync with master conntrack table after lost events");
+	e->st.kernel_resyncs++;
+	jobs_dump(e, DUMP_OVERRUN, false, 0);
+	if (e->p.expect_sync)
+		jobs_dump(e, DUMP_OVERRUN, true, 0);
+}
+
+void jobs_tick(struct engine *e, tick_t now)
+{
+	if (now >= e->purge_at)
+		purge(e);
+	if (now >= e->overrun_at)
+		overrun_resync(e);
+	if (e->sweeping && !local_sweep(e, now, SWEEP_SLICE)) {
+		e->sweeping = false;
+		dump_finish(e);
+	}
+}
+
+void engine_overrun(struct engine *e, tick_t now)
+{
+	e->st.overruns++;
+	if (e->p.overrun_resync && e->overrun_at == TICK_NEVER)
+		e->overrun_at = tick_add(now, e->p.overrun_resync * TICK_SEC);
+}

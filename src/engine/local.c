@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The internal cache: what this node's kernel tracks. Kernel events and table
+ * dumps come in; every change is handed to each peer's session. A destroyed
+ * entry stays, marked dead, until every session is through with it.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include "base/err.h"
+#include "priv.h"
+
+static struct cache *table(struct engine *e, uint32_t kind)
+{
+	return kind == OBJ_FLOW ? e->flows : e->expects;
+}
+
+static struct side_counts *counts(struct engine *e, uint32_t kind)
+{
+	return &e->count[kind == OBJ_FLOW ? ECACHE_INTERNAL : ECACHE_EXP_INTERNAL];
+}
+
+static bool any_slot(const struct engine *e, const uint32_t *slots)
+{
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (slots[i])
+			return true;
+	return false;
+}
+
+/* Take an entry out of every session and out of the cache. */
+static void drop(struct engine *e, uint32_t kind, cache_ref ref)
+{
+	struct cache *c = table(e, kind);
+	uint32_t *slots = cache_slots(c, ref);
+
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (slots[i])
+			repl_forget(e->peers[i].repl, &slots[i]);
+	if (*cache_flags(c, ref) & ENTRY_DEAD)
+		counts(e, kind)->dead--;
+	cache_del(c, ref);
+}
+
+/* Hand the entry's present state to every session. */
+static void announce(struct engine *e, uint32_t kind, cache_ref ref)
+{
+	uint32_t *slots = cache_slots(table(e, kind), ref);
+	const struct repl_obj o = { .kind = kind, .ref = ref };
+
+	for (uint8_t i = 0; i < e->npeers; i++)
+		repl_changed(e->peers[i].repl, o, &slots[i]);
+}
+
+/* A dead entry lives again under the same key. */
+static void revive(struct engine *e, uint32_t kind, cache_ref ref)
+{
+	struct cache *c = table(e, kind);
+	uint32_t *slots = cache_slots(c, ref);
+
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (slots[i])
+			repl_revive(e->peers[i].repl, &slots[i]);
+	*cache_flags(c, ref) &= (uint8_t)~ENTRY_DEAD;
+	counts(e, kind)->dead--;
+}
+
+/* Mark dead and tell the peers; without anybody to tell it goes at once. */
+static void bury(struct engine *e, uint32_t kind, cache_ref ref, bool tell)
+{
+	struct cache *c = table(e, kind);
+	uint32_t *slots = cache_slots(c, ref);
+	const struct repl_obj o = { .kind = kind, .ref = ref };
+
+	counts(e, kind)->del_ok++;
+	if (!tell || (*cache_flags(c, ref) & ENTRY_HELD)) {
+		drop(e, kind, ref);
+		return;
+	}
+	*cache_flags(c, ref) |= ENTRY_DEAD;
+	counts(e, kind)->dead++;
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (repl_changed(e->peers[i].repl, o, &slots[i]) == 0)
+			repl_final(e->peers[i].repl, &slots[i]);
+	if (!any_slot(e, slots))
+		drop(e, kind, ref);
+}
+
+/* A session is through with a final object. */
+void local_gone(struct engine *e, tick_t now, struct repl_obj o)
+{
+	struct cache *c = table(e, o.kind);
+
+	(void)now;
+	if ((*cache_flags(c, o.ref) & ENTRY_DEAD) && !any_slot(e, cache_slots(c, o.ref)))
+		drop(e, o.kind, o.ref);
+}
+
+void local_queue_all_done(struct engine *e, tick_t now)
+{
+	struct repl_obj o;
+
+	for (uint8_t i = 0; i < e->npeers; i++)
+		while (repl_done(e->peers[i].repl, &o))
+			local_gone(e, now, o);
+}
+
+static void note_full(struct engine *e, tick_t now, int err)
+{
+	if (ratelim_ok(&e->full_log, now))
+		log_warning(e->p.log, "internal cache: %s: new flows are not replicated "
+			    "(limit %u entries, %u refused in a row before this line)",
+			    err_text(err), e->p.cache_limit, (unsigned int)e->full_log.suppressed);
+}
+
+/* Count the outcome of cache_add(). */
+static bool count_add(struct engine *e, tick_t now, uint32_t kind, int err)
+{
+	struct side_counts *n = counts(e, kind);
+
+	if (err == 0) {
+		n->add_ok++;
+		return true;
+	}
+	if (err == -ENOMEM)
+		n->add_nomem++;
+	else
+		n->add_full++;
+	note_full(e, now, err);
+	return false;
+}
+
+/* ---- expectations that came before their master (W11) ---- */
+
+static bool master_known(struct engine *e, const struct expect *x)
+{
+	struct flow m;
+	cache_ref ref;
+
+	flow_init(&m);
+	m.orig = x->master;
+	if (x->has & EXPECT_HAS_ZONE) {
+		m.has |= FLOW_HAS_ZONE;
+		m.zone = x->zone;
+	}
+	ref = cache_find(e->flows, &m);
+	return ref && !(*cache_flags(e->flows, ref) & ENTRY_DEAD);
+}
+
+static void hold(struct engine *e, cache_ref ref)
+{
+	if (e->nheld == HELD_MAX) {            /* the oldest is given up */
+		cache_ref old = e->held[0];
+
+		memmove(e->held, e->held + 1, (HELD_MAX - 1) * sizeof(e->held[0]));
+		e->nheld--;
+		drop(e, OBJ_EXPECT, old);
+	}
+	*cache_flags(e->expects, ref) |= ENTRY_HELD;
+	e->held[e->nheld++] = ref;
+}
+
+static void unhold(struct engine *e, cache_ref ref)
+{
+	for (uint32_t i = 0; i < e->nheld; i++) {
+		if (e->held[i] != ref)
+			continue;
+		memmove(e->held + i, e->held + i + 1, (e->nheld - i - 1) * sizeof(e->held[0]));
+		e->nheld--;
+		break;
+	}
+	*cache_flags(e->expects, ref) &= (uint8_t)~ENTRY_HELD;
+}
+
+/* A flow has appeared: announce the expectations that waited for it. */
+static void release_held(struct engine *e, const struct flow *master)
+{
+	struct expect x;
+
+	for (uint32_t i = 0; i < e->nheld;) {
+		cache_ref ref = e->held[i];
+
+		cache_get(e->expects, ref, &x);
+		if (!tuple_equal(&x.master, &master->orig)) {
+			i++;
+			continue;
+		}
+		unhold(e, ref);
+		announce(e, OBJ_EXPECT, ref);
+	}
+}
+
+/* ---- flows ---- */
+
+static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool send)
+{
+	cache_ref ref;
+	int err = cache_add(e->flows, now, f, &ref);
+
+	if (!count_add(e, now, OBJ_FLOW, err))
+		return;
+	*cache_flags(e->flows, ref) = e->gen;
+	if (send)
+		announce(e, OBJ_FLOW, ref);
+	if (e->nheld)
+		release_held(e, f);
+}
+
+/* Write a new state over a known entry. fresh: as if it were new. */
+static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct flow *f,
+		     bool fresh, bool send)
+{
+	uint8_t *flags = cache_flags(e->flows, ref);
+
+	if (*flags & ENTRY_DEAD) {
+		revive(e, OBJ_FLOW, ref);
+		fresh = true;
+	}
+	if (cache_set(e->flows, now, ref, f) < 0) {
+		e->count[ECACHE_INTERNAL].add_nomem++;
+		return;
+	}
+	*flags = (uint8_t)((fresh ? 0 : ENTRY_UPDATE) | e->gen);
+	e->count[ECACHE_INTERNAL].update_ok++;
+	if (send)
+		announce(e, OBJ_FLOW, ref);
+}
+
+static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struct flow *f, bool send)
+{
+	struct flow cur;
+
+	if (*cache_flags(e->flows, ref) & ENTRY_DEAD) {
+		flow_put(e, now, ref, f, true, send);
+		return;
+	}
+	cache_get(e->flows, ref, &cur);
+	flow_merge(&cur, f);
+	flow_put(e, now, ref, &cur, false, send);
+}
+
+static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f, bool send)
+{
+	struct flow cur;
+
+	if (!ref || (*cache_flags(e->flows, ref) & ENTRY_DEAD)) {
+		e->count[ECACHE_INTERNAL].del_missing++;
+		return;
+	}
+	if (f->has & FLOW_HAS_ID) {
+		/* W32: a late event of an older flow must not end the newer one. */
+		cache_get(e->flows, ref, &cur);
+		if ((cur.has & FLOW_HAS_ID) && cur.id != f->id) {
+			e->count[ECACHE_INTERNAL].del_missing++;
+			return;
+		}
+	}
+	if (f->has & FLOW_HAS_COUNTERS) {
+		e->st.end_bytes += f->bytes[0] + f->bytes[1];
+		e->st.end_packets += f->packets[0] + f->packets[1];
+	}
+	bury(e, OBJ_FLOW, ref, send);
+}
+
+void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
+		       const struct flow *f)
+{
+	const bool send = o != ORIGIN_OWN;
+	cache_ref ref;
+
+	e->st.events++;
+	if (!send)
+		e->st.events_own++;
+	if (!flow_has_key(f))
+		return;
+	ref = cache_find(e->flows, f);
+	if (k == EVENT_DESTROY) {
+		/* What is cached is never kept alive by the filter (state sets leak). */
+		if (!ref && !filter_pass(e->p.filter, f, false))
+			e->st.events_filtered++;
+		else
+			flow_destroy(e, ref, f, send);
+		return;
+	}
+	if (!filter_pass(e->p.filter, f, true)) {
+		e->st.events_filtered++;
+		return;
+	}
+	if (!ref)
+		flow_add(e, now, f, send);
+	else if (k == EVENT_NEW)
+		flow_put(e, now, ref, f, true, send);
+	else
+		flow_update(e, now, ref, f, send);
+}
+
+/* Same flow in all that is replicated, lifetime aside? */
+static bool same_content(const struct flow *a, const struct flow *b)
+{
+	struct flow x = *a;
+
+	x.timeout = b->timeout;
+	return flow_equal(&x, b);
+}
+
+/*
+ * An entry of a table dump. It is complete, so it replaces what is cached: what
+ * the kernel no longer has (cleared labels, a removed helper) goes. Announced as
+ * "new" when something was removed, because a peer cannot be told otherwise.
+ */
+void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send)
+{
+	cache_ref ref;
+	struct flow cur;
+
+	if (!flow_has_key(f))
+		return;
+	ref = cache_find(e->flows, f);
+	if (!filter_pass(e->p.filter, f, true)) {
+		if (ref)                       /* it exists: the sweep must not take it */
+			*cache_flags(e->flows, ref) =
+				(uint8_t)((*cache_flags(e->flows, ref) & ~ENTRY_GEN) | e->gen);
+		return;
+	}
+	if (!ref) {
+		flow_add(e, now, f, send);
+		return;
+	}
+	cache_get(e->flows, ref, &cur);
+	flow_put(e, now, ref, f, (cur.has & ~f->has) != 0, send && !same_content(&cur, f));
+}
+
+/* ---- expectations ---- */
+
+static bool helper_allowed(const struct engine *e, const struct expect *x)
+{
+	if (!e->p.n_expect_helpers)
+		return true;
+	if (!(x->has & EXPECT_HAS_HELPER))
+		return false;
+	for (uint8_t i = 0; i < e->p.n_expect_helpers; i++) {
+		const char *want = e->p.expect_helpers[i];
+
+		if (strncasecmp(x->helper, want, strnlen(want, FLOW_HELPER_MAX)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void expect_add(struct engine *e, tick_t now, const struct expect *x, bool send)
+{
+	cache_ref ref;
+	int err = cache_add(e->expects, now, x, &ref);
+
+	if (!count_add(e, now, OBJ_EXPECT, err))
+		return;
+	*cache_flags(e->expects, ref) = e->gen;
+	if (!send)
+		return;
+	if (master_known(e, x))
+		announce(e, OBJ_EXPECT, ref);
+	else
+		hold(e, ref);
+}
+
+static void expect_put(struct engine *e, tick_t now, cache_ref ref, const struct expect *x,
+		       bool fresh, bool send)
+{
+	uint8_t *flags = cache_flags(e->expects, ref);
+
+	if (*flags & ENTRY_DEAD) {
+		revive(e, OBJ_EXPECT, ref);
+		fresh = true;
+	}
+	if (cache_set(e->expects, now, ref, x) < 0) {
+		e->count[ECACHE_EXP_INTERNAL].add_nomem++;
+		return;
+	}
+	*flags = (uint8_t)((*flags & ENTRY_HELD) | (fresh ? 0 : ENTRY_UPDATE) | e->gen);
+	e->count[ECACHE_EXP_INTERNAL].update_ok++;
+	if (send && !(*flags & ENTRY_HELD))
+		announce(e, OBJ_EXPECT, ref);
+}
+
+void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
+			 const struct expect *x)
+{
+	const bool send = o != ORIGIN_OWN;
+	cache_ref ref;
+
+	if (!e->p.expect_sync)
+		return;
+	e->st.events++;
+	if (!send)
+		e->st.events_own++;
+	if (!expect_has_key(x) || !helper_allowed(e, x)) {
+		e->st.events_filtered++;
+		return;
+	}
+	ref = cache_find(e->expects, x);
+	if (k == EVENT_DESTROY) {
+		if (!ref || (*cache_flags(e->expects, ref) & ENTRY_DEAD)) {
+			e->count[ECACHE_EXP_INTERNAL].del_missing++;
+			return;
+		}
+		if (*cache_flags(e->expects, ref) & ENTRY_HELD) {
+			unhold(e, ref);
+			counts(e, OBJ_EXPECT)->del_ok++;
+			drop(e, OBJ_EXPECT, ref);
+			return;
+		}
+		bury(e, OBJ_EXPECT, ref, send);
+	} else if (!ref) {
+		expect_add(e, now, x, send);
+	} else {
+		expect_put(e, now, ref, x, k == EVENT_NEW, send);
+	}
+}
+
+void local_dump_expect(struct engine *e, tick_t now, const struct expect *x, bool send)
+{
+	cache_ref ref;
+
+	if (!expect_has_key(x) || !helper_allowed(e, x))
+		return;
+	ref = cache_find(e->expects, x);
+	if (ref)
+		expect_put(e, now, ref, x, false, send);
+	else
+		expect_add(e, now, x, send);
+}
+
+/* ---- sweep and flush ---- */
+
+bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
+{
+	const uint32_t kind = e->sweep_expects ? OBJ_EXPECT : OBJ_FLOW;
+	struct cache *c = table(e, kind);
+	cache_ref ref;
+
+	(void)now;
+	while ((ref = cache_walk_next(c, &e->sweep, &budget))) {
+		uint8_t flags = *cache_flags(c, ref);
+
+		if (!(flags & (ENTRY_DEAD | ENTRY_HELD)) && (flags & ENTRY_GEN) != e->gen)
+			bury(e, kind, ref, true);
+	}
+	return !cache_walk_done(&e->sweep);
+}
+
+/*
+ * Empty one internal cache without telling anybody. The table is replaced, so
+ * the price is that of what is in flight, not of what was cached.
+ */
+void local_clear(struct engine *e, bool expects)
+{
+	const uint32_t kind = expects ? OBJ_EXPECT : OBJ_FLOW;
+	struct cache **c = expects ? &e->expects : &e->flows;
+
+	for (uint8_t i = 0; i < e->npeers; i++)
+		repl_forget_all(e->peers[i].repl, kind);
+	cache_clear(*c);
+	counts(e, kind)->dead = 0;
+	if (expects)
+		e->nheld = 0;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_ENGINE_PRIV_H
+#define CTD_ENGINE_PRIV_H
+
+/* The engine's own structure, shared by the files of this folder only. */
+#include "base/rand.h"
+#include "base/ratelim.h"
+#include "engine/engine.h"
+
+/* repl_obj.kind */
+#define OBJ_FLOW   0u
+#define OBJ_EXPECT 1u
+
+/* Flag byte of internal cache entries. */
+#define ENTRY_UPDATE 0x01u      /* announce as update, not as new */
+#define ENTRY_DEAD   0x02u      /* destroyed, waiting for its acknowledgement */
+#define ENTRY_GEN    0x04u      /* seen in this generation of the kernel table */
+#define ENTRY_HELD   0x08u      /* expectation whose master is not known yet */
+
+#define HELD_MAX     256u       /* expectations held back at a time */
+#define DELETEQ_MAX  2048u      /* kernel deletions queued by a flush */
+#define DELETEQ_LOW  1024u      /* the dump is asked for more below this */
+
+/* What a kernel table dump is made for. */
+enum dump_purpose {
+	DUMP_LOAD,              /* start: fill the internal cache, nothing is sent */
+	DUMP_RESYNC,            /* -R: refresh, nothing but vanished flows is sent */
+	DUMP_OVERRUN,           /* after lost events: differences are sent */
+	DUMP_FLUSH,             /* -F: delete what passes the filter */
+};
+
+/* A dump that was asked for and has not ended yet. */
+struct dump_job {
+	enum dump_purpose purpose;
+	bool expects;
+	uint64_t tag;           /* to report at the end, 0 = nobody waits */
+};
+
+#define DUMP_QUEUE 8u
+
+struct side_counts {
+	uint64_t add_ok, add_nomem, add_full;
+	uint64_t update_ok, update_missing;
+	uint64_t del_ok, del_missing;
+	uint32_t dead;
+};
+
+struct bulk_walk {
+	bool running;
+	bool expects;           /* flows are through, now expectations */
+	struct cache_walk w;
+};
+
+struct peer {
+	struct repl *repl;
+	struct cache *flows, *expects;         /* external */
+	struct bulk_walk bulk;
+	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */
+	size_t stash_len;
+};
+
+struct engine {
+	struct engine_params p;
+	struct rng rng;
+	struct cache *flows, *expects;         /* internal */
+	uint8_t npeers;
+	struct peer peers[ENGINE_PEERS];
+	struct side_counts count[4];           /* by enum engine_cache */
+	uint8_t gen;                           /* ENTRY_GEN or 0: the current generation */
+
+	cache_ref held[HELD_MAX];              /* expectations without a known master */
+	uint32_t nheld;
+
+	/* kernel dumps: [0] is the one under way once dump_running */
+	struct dump_job dumps[DUMP_QUEUE];
+	uint32_t ndumps;
+	bool dump_running;
+	bool sweeping;                         /* after a resync dump: vanished entries go */
+	bool sweep_expects;
+	struct cache_walk sweep;
+
+	/* commit */
+	struct commit *commit;
+	uint8_t commit_peer;
+	uint32_t commit_what;
+	uint64_t commit_tag;
+	tick_t commit_start;
+	struct commit_stats commit_sum;
+	struct commit_stats last_commit;
+	tick_t last_commit_took;
+	struct ratelim commit_log;
+
+	/* kernel flush */
+	struct kernel_op *deleteq;             /* ring of DELETEQ_MAX, owned, NULL until needed */
+	uint32_t deleteq_head, deleteq_len;
+
+	tick_t purge_at;                       /* TICK_NEVER: not scheduled */
+	tick_t overrun_at;
+
+	struct effect effects[16];
+	uint32_t neffects;
+
+	struct ratelim full_log;
+	struct engine_stats st;                /* the counters that live here */
+};
+
+/* ---- local.c: the internal cache ---- */
+void local_clear(struct engine *e, bool expects);
+void local_gone(struct engine *e, tick_t now, struct repl_obj o);
+void local_queue_all_done(struct engine *e, tick_t now);
+/* Does anything alive differ from what the kernel just dumped? See local.c. */
+void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send);
+void local_dump_expect(struct engine *e, tick_t now, const struct expect *x, bool send);
+/* One slice of the sweep after a dump; false when it is through. */
+bool local_sweep(struct engine *e, tick_t now, uint32_t budget);
+
+/* ---- remote.c: peers ---- */
+void remote_clear(struct engine *e, bool expects);
+
+/* ---- jobs.c ---- */
+int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_t tag);
+int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag);
+void jobs_tick(struct engine *e, tick_t now);
+bool jobs_pending(const struct engine *e);
+
+/* ---- engine.c ---- */
+void engine_post(struct engine *e, enum effect_kind k, uint64_t tag);
+
+#endif

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The peers: datagrams in, external caches, datagrams out. Which message goes
+ * when is the session's business (repl); here its objects become bytes and its
+ * received bodies become cache entries.
+ */
+#include <assert.h>
+#include <errno.h>
+#include "base/err.h"
+#include "priv.h"
+#include "wire/message.h"
+
+/* Places of a cache looked at per slice of a bulk, per object wanted. */
+#define BULK_PLACES 8u
+
+/* ---- in ---- */
+
+static void count_bad(struct engine *e, int err)
+{
+	switch (err) {
+	case CTD_ETRUNCATED:
+		e->st.truncated++;
+		break;
+	case CTD_EBADSIZE:
+		e->st.bad_size++;
+		break;
+	case CTD_EBADVERSION:
+		e->st.bad_version++;
+		break;
+	case CTD_ENOKEY:
+		e->st.no_key++;
+		break;
+	default:
+		e->st.bad_payload++;
+		break;
+	}
+}
+
+static void count_add(struct engine *e, enum engine_cache which, int err)
+{
+	if (err == 0)
+		e->count[which].add_ok++;
+	else if (err == -ENOMEM)
+		e->count[which].add_nomem++;
+	else
+		e->count[which].add_full++;
+}
+
+/* Store obj, which is complete (fresh) or to be kept as it is. */
+static void store(struct engine *e, tick_t now, struct cache *c, enum engine_cache which,
+		  cache_ref ref, const void *obj)
+{
+	if (!ref) {
+		count_add(e, which, cache_add(c, now, obj, &ref));
+		return;
+	}
+	if (cache_set(c, now, ref, obj) == 0)
+		e->count[which].update_ok++;
+	else
+		e->count[which].add_nomem++;
+}
+
+static void erase(struct engine *e, struct cache *c, enum engine_cache which, cache_ref ref)
+{
+	if (!ref) {
+		e->count[which].del_missing++;
+		return;
+	}
+	cache_del(c, ref);
+	e->count[which].del_ok++;
+}
+
+static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t type,
+		       const struct flow *f)
+{
+	cache_ref ref = cache_find(p->flows, f);
+	struct flow cur;
+
+	if (type == WIRE_CT_DESTROY) {
+		erase(e, p->flows, ECACHE_EXTERNAL, ref);
+	} else if (type == WIRE_CT_UPDATE && ref) {
+		cache_get(p->flows, ref, &cur);
+		flow_merge(&cur, f);
+		store(e, now, p->flows, ECACHE_EXTERNAL, ref, &cur);
+	} else {
+		store(e, now, p->flows, ECACHE_EXTERNAL, ref, f);
+	}
+}
+
+static void apply_expect(struct engine *e, tick_t now, struct peer *p, uint8_t type,
+			 const struct expect *x)
+{
+	cache_ref ref = cache_find(p->expects, x);
+
+	if (type == WIRE_EXP_DESTROY)
+		erase(e, p->expects, ECACHE_EXP_EXTERNAL, ref);
+	else
+		store(e, now, p->expects, ECACHE_EXP_EXTERNAL, ref, x);
+}
+
+static void apply_body(struct engine *e, tick_t now, struct peer *p, const struct wire_msg *m)
+{
+	struct flow f;
+	struct expect x;
+	int err;
+
+	if (m->h.type <= WIRE_CT_DESTROY) {
+		err = wire_flow_decode(&e->p.wire, m->body, m->body_len, &f);
+		if (!err)
+			apply_flow(e, now, p, m->h.type, &f);
+	} else if (m->h.type <= WIRE_EXP_DESTROY) {
+		err = wire_expect_decode(&e->p.wire, m->body, m->body_len, &x);
+		if (!err)
+			apply_expect(e, now, p, m->h.type, &x);
+	} else {
+		e->st.bad_type++;
+		return;
+	}
+	if (err)
+		count_bad(e, err);
+}
+
+void engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
+{
+	struct peer *p = &e->peers[peer];
+
+	assert(peer < e->npeers);
+	e->st.msgs_in++;
+	switch (repl_input(p->repl, now, m)) {
+	case REPL_DATA:
+		apply_body(e, now, p, m);
+		break;
+	case REPL_HANDLED:
+		if (m->h.flags & WIRE_F_RESYNC)
+			log_notice(e->p.log, "resync requested by other node");
+		if (m->h.flags & (WIRE_F_ACK | WIRE_F_HELLO))
+			local_queue_all_done(e, now);
+		break;
+	case REPL_BAD:
+		e->st.bad_header++;
+		break;
+	case REPL_DROP:
+		break;
+	}
+}
+
+void engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *data, size_t len)
+{
+	struct wire_msg m;
+	size_t used;
+
+	assert(peer < e->npeers);
+	while (len > 0) {
+		int err = wire_message_next(data, len, &m, &used);
+
+		if (err == 0)
+			engine_input_msg(e, now, peer, &m);
+		else
+			count_bad(e, err);
+		if (err == CTD_ETRUNCATED || err == CTD_EBADSIZE)
+			break;
+		data += used;
+		len -= used;
+	}
+}
+
+/* ---- bulk ---- */
+
+static uint32_t bulk_queue(struct engine *e, struct peer *p, uint8_t index, uint32_t room,
+			   uint32_t *budget)
+{
+	struct bulk_walk *b = &p->bulk;
+	uint32_t n = 0;
+	cache_ref ref;
+
+	while (n < room && *budget) {
+		struct cache *c = b->expects ? e->expects : e->flows;
+		const struct repl_obj o = { .kind = b->expects ? OBJ_EXPECT : OBJ_FLOW };
+		struct repl_obj named = o;
+
+		ref = cache_walk_next(c, &b->w, budget);
+		if (!ref) {
+			if (!cache_walk_done(&b->w))
+				break;
+			if (b->expects) {
+				b->running = false;
+				break;
+			}
+			b->expects = true;
+			b->w = (struct cache_walk){ 0 };
+			continue;
+		}
+		if (*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD))
+			continue;              /* dead ones are queued or sent already */
+		named.ref = ref;
+		if (repl_changed(p->repl, named, &cache_slots(c, ref)[index]) == 0)
+			n++;
+	}
+	return n;
+}
+
+static void bulk_slice(struct engine *e, tick_t now, uint8_t index)
+{
+	struct peer *p = &e->peers[index];
+	bool restart = false;
+	uint32_t room = repl_bulk_room(p->repl, now, &restart);
+	uint32_t n, budget;
+
+	if (restart) {
+		p->bulk = (struct bulk_walk){ .running = true };
+		log_notice(e->p.log, "sending bulk update");
+	}
+	if (!room || !p->bulk.running)
+		return;
+	budget = room > UINT32_MAX / BULK_PLACES ? UINT32_MAX : room * BULK_PLACES;
+	n = bulk_queue(e, p, index, room, &budget);
+	e->st.bulk_objects += n;
+	repl_bulk_step(p->repl, now, n, !p->bulk.running);
+}
+
+/* ---- out ---- */
+
+/*
+ * The lifetime to announce: what is left of the one the kernel reported. A flow
+ * that outlived it without an event was refreshed by traffic: the full value.
+ */
+static uint32_t remaining(uint32_t timeout, tick_t now, tick_t updated)
+{
+	const tick_t age = tick_since(now, updated) / TICK_SEC;
+
+	return age < timeout ? (uint32_t)(timeout - age) : timeout;
+}
+
+static uint8_t type_of(uint8_t flags, uint8_t base)
+{
+	if (flags & ENTRY_DEAD)
+		return (uint8_t)(base + 2);
+	return (uint8_t)(base + (flags & ENTRY_UPDATE ? 1 : 0));
+}
+
+static size_t encode_object(struct engine *e, tick_t now, const struct repl_send *s, uint8_t *out,
+			    size_t cap)
+{
+	const struct wire_params *wp = &e->p.wire;
+	struct cache *c = s->obj.kind == OBJ_FLOW ? e->flows : e->expects;
+	const uint8_t flags = *cache_flags(c, s->obj.ref);
+	const tick_t updated = cache_updated(c, s->obj.ref);
+	struct expect x;
+	struct flow f;
+
+	if (s->obj.kind == OBJ_FLOW) {
+		cache_get(c, s->obj.ref, &f);
+		if (!(flags & ENTRY_DEAD))
+			f.timeout = remaining(f.timeout, now, updated);
+		return wire_flow_encode(wp, type_of(flags, WIRE_CT_NEW), s->flags, s->seq, &f,
+					out, cap);
+	}
+	cache_get(c, s->obj.ref, &x);
+	if (!(flags & ENTRY_DEAD))
+		x.timeout = remaining(x.timeout, now, updated);
+	return wire_expect_encode(wp, type_of(flags, WIRE_EXP_NEW), s->flags, s->seq, &x, out, cap);
+}
+
+static size_t encode(struct engine *e, tick_t now, const struct repl_send *s, uint8_t *out,
+		     size_t cap)
+{
+	if (s->is_object)
+		return encode_object(e, now, s, out, cap);
+	return wire_control_put(out, cap, s->flags, s->seq, s->from, s->to);
+}
+
+/* Append messages while they fit; the first that does not goes into the stash. */
+static size_t fill(struct engine *e, tick_t now, struct peer *p, uint8_t *buf, size_t cap)
+{
+	struct repl_send s;
+	size_t len = 0, n;
+
+	if (p->stash_len) {
+		memcpy(buf, p->stash, p->stash_len);
+		len = p->stash_len;
+		p->stash_len = 0;
+		e->st.msgs_out++;
+	}
+	while (repl_output(p->repl, now, &s)) {
+		n = encode(e, now, &s, buf + len, cap - len);
+		if (!n) {
+			p->stash_len = encode(e, now, &s, p->stash, sizeof(p->stash));
+			assert(p->stash_len > 0);
+			break;
+		}
+		len += n;
+		e->st.msgs_out++;
+	}
+	return len;
+}
+
+size_t engine_datagram(struct engine *e, tick_t now, uint8_t peer, uint8_t *buf, size_t cap)
+{
+	struct peer *p = &e->peers[peer];
+	size_t len;
+
+	assert(peer < e->npeers && cap >= WIRE_MSG_MAX);
+	bulk_slice(e, now, peer);
+	len = fill(e, now, p, buf, cap);
+	if (len)
+		e->st.dgrams_out++;
+	local_queue_all_done(e, now);
+	return len;
+}
+
+bool engine_window_next(const struct engine *e, uint8_t peer, uint32_t *pos, struct repl_send *s)
+{
+	return peer < e->npeers && repl_window_next(e->peers[peer].repl, pos, s);
+}
+
+void remote_clear(struct engine *e, bool expects)
+{
+	for (uint8_t i = 0; i < e->npeers; i++)
+		cache_clear(expects ? e->peers[i].expects : e->peers[i].flows);
+}
