@@ -73,14 +73,18 @@ static inline uint16_t buf_get16(struct buf *b)
 {
 	const uint8_t *p = buf_take(b, 2);
 
-	return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	if (!p)
+		return 0;
+	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 static inline uint16_t buf_get16le(struct buf *b)
 {
 	const uint8_t *p = buf_take(b, 2);
 
-	return p ? (uint16_t)(p[1] << 8 | p[0]) : 0;
+	if (!p)
+		return 0;
+	return (uint16_t)(p[1] << 8 | p[0]);
 }
 
 static inline uint32_t buf_get32(struct buf *b)
