@@ -58,7 +58,7 @@ struct attr {
 	uint16_t min, max;           /* payload bytes accepted */
 	uint16_t at;                 /* offset of the value in the object */
 	uint64_t need;               /* facts that make it sent */
-	uint64_t voids;              /* numbers read before that this one replaces */
+	uint64_t voids;              /* others sharing the place, unseen from here on */
 	/* Read the payload, all of "in". False: malformed. */
 	bool (*get)(struct attr_in *a, const struct attr *row, struct buf *in);
 	/* Write the attribute, header and padding included. */

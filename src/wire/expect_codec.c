@@ -18,22 +18,22 @@
  * half; there is no number for an IPv6 one.
  */
 #define EXPECT_ATTRS(X) \
-	X(0, 8, 8, AT(master), EXPECT_HAS_MASTER | FACT_MASTER4, SEEN(1), \
+	X(0, 8, 8, AT(master), EXPECT_HAS_MASTER | FACT_MASTER4, 0, \
 	  attr_get_pair4, attr_put_pair4) \
-	X(1, 32, 32, AT(master), EXPECT_HAS_MASTER | FACT_MASTER6, SEEN(0), \
+	X(1, 32, 32, AT(master), EXPECT_HAS_MASTER | FACT_MASTER6, 0, \
 	  attr_get_pair6, attr_put_pair6) \
 	X(2, 1, 1, AT(master), EXPECT_HAS_MASTER, 0, attr_get_proto, attr_put_proto) \
 	X(3, 4, 4, AT(master), EXPECT_HAS_MASTER_PORTS | FACT_PORTS, 0, \
 	  attr_get_ports, attr_put_ports) \
-	X(4, 8, 8, AT(tuple), EXPECT_HAS_TUPLE | FACT_IP4, SEEN(5), \
+	X(4, 8, 8, AT(tuple), EXPECT_HAS_TUPLE | FACT_IP4, 0, \
 	  attr_get_pair4, attr_put_pair4) \
-	X(5, 32, 32, AT(tuple), EXPECT_HAS_TUPLE | FACT_IP6, SEEN(4), \
+	X(5, 32, 32, AT(tuple), EXPECT_HAS_TUPLE | FACT_IP6, 0, \
 	  attr_get_pair6, attr_put_pair6) \
 	X(6, 1, 1, AT(tuple), EXPECT_HAS_TUPLE, 0, attr_get_proto, attr_put_proto) \
 	X(7, 4, 4, AT(tuple), EXPECT_HAS_PORTS | FACT_PORTS, 0, attr_get_ports, attr_put_ports) \
-	X(8, 8, 8, AT(mask), EXPECT_HAS_MASK | FACT_MASK4, SEEN(9), \
+	X(8, 8, 8, AT(mask), EXPECT_HAS_MASK | FACT_MASK4, 0, \
 	  attr_get_pair4, attr_put_pair4) \
-	X(9, 32, 32, AT(mask), EXPECT_HAS_MASK | FACT_MASK6, SEEN(8), \
+	X(9, 32, 32, AT(mask), EXPECT_HAS_MASK | FACT_MASK6, 0, \
 	  attr_get_pair6, attr_put_pair6) \
 	X(10, 1, 1, AT(mask), EXPECT_HAS_MASK, 0, attr_get_proto, attr_put_proto) \
 	X(11, 4, 4, AT(mask), EXPECT_HAS_MASK_PORTS | FACT_PORTS, 0, \

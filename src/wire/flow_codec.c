@@ -146,11 +146,12 @@ static void put_synproxy(const struct attr_out *a, const struct attr *row, struc
 
 /*
  * In the order of transmission: number, smallest and largest payload, place,
- * what must hold to send it, what a received one replaces, reader, writer.
+ * what must hold to send it, which others sharing that place a received one
+ * makes unseen, reader, writer.
  */
 #define FLOW_ATTRS(X) \
-	X(0, 8, 8, AT(orig), FACT_IP4, SEEN(1), attr_get_pair4, attr_put_pair4) \
-	X(1, 32, 32, AT(orig), FACT_IP6, SEEN(0), attr_get_pair6, attr_put_pair6) \
+	X(0, 8, 8, AT(orig), FACT_IP4, 0, attr_get_pair4, attr_put_pair4) \
+	X(1, 32, 32, AT(orig), FACT_IP6, 0, attr_get_pair6, attr_put_pair6) \
 	X(5, 4, 4, AT(status), FLOW_HAS_STATUS, 0, attr_get32, attr_put32) \
 	X(2, 1, 1, AT(orig), FACT_PROTO, 0, attr_get_proto, attr_put_proto) \
 	X(3, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_PORTS, 0, attr_get_ports, attr_put_ports) \
@@ -172,9 +173,9 @@ static void put_synproxy(const struct attr_out *a, const struct attr *row, struc
 	  attr_get8, attr_put8) \
 	X(6, 4, 4, AT(timeout), FLOW_HAS_TIMEOUT, 0, attr_get32, attr_put32) \
 	X(7, 4, 4, AT(mark), FLOW_HAS_MARK, 0, attr_get32, attr_put32) \
-	X(8, 8, 8, AT(master), FLOW_HAS_MASTER | FACT_MASTER4, SEEN(9), \
+	X(8, 8, 8, AT(master), FLOW_HAS_MASTER | FACT_MASTER4, 0, \
 	  attr_get_pair4, attr_put_pair4) \
-	X(9, 32, 32, AT(master), FLOW_HAS_MASTER | FACT_MASTER6, SEEN(8), \
+	X(9, 32, 32, AT(master), FLOW_HAS_MASTER | FACT_MASTER6, 0, \
 	  attr_get_pair6, attr_put_pair6) \
 	X(10, 1, 1, AT(master), FLOW_HAS_MASTER, 0, attr_get_proto, attr_put_proto) \
 	X(11, 4, 4, AT(master), FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS, 0, \

@@ -15,7 +15,6 @@
 struct stream {
 	size_t start;             /* first byte not yet handed out */
 	size_t end;               /* after the last byte received */
-	bool lost;                /* framing is gone for good */
 	uint8_t data[WIRE_STREAM_CAP];
 };
 
@@ -27,7 +26,6 @@ struct stream *stream_new(void)
 		return NULL;
 	s->start = 0;
 	s->end = 0;
-	s->lost = false;
 	return s;
 }
 
@@ -74,16 +72,12 @@ int stream_next(struct stream *s, struct wire_msg *m)
 	struct buf b;
 	int rc;
 
-	if (s->lost)
-		return CTD_EBADSIZE;
 	if (left < WIRE_HDR_LEN)
 		return 0;
 	buf_read(&b, s->data + s->start, left);
 	wire_header_get(&b, &h);
-	if (!plausible(&h)) {
-		s->lost = true;
-		return CTD_EBADSIZE;
-	}
+	if (!plausible(&h))
+		return CTD_EBADSIZE;     /* stays in front, so the error stays too */
 	if (left < h.len)
 		return 0;
 
