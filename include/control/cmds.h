@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_CONTROL_CMDS_H
+#define CTD_CONTROL_CMDS_H
+
+/*
+ * What an operator can ask for. One table serves the command line (a letter and
+ * at most one word), the request line on the socket and the request numbers of
+ * classic clients; see doc/control.md.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum control_cmd {
+	CONTROL_COMMIT,
+	CONTROL_FLUSH_CACHE,
+	CONTROL_FLUSH_KERNEL,
+	CONTROL_RESYNC_KERNEL,
+	CONTROL_DUMP_INTERNAL,
+	CONTROL_DUMP_EXTERNAL,
+	CONTROL_BULK,
+	CONTROL_REQUEST_RESYNC,
+	CONTROL_PURGE,
+	CONTROL_KILL,
+	CONTROL_REPORT,
+	CONTROL_CMDS
+};
+
+/* Which report: the word after -s. */
+enum control_report {
+	REPORT_CT,
+	REPORT_EXPECT,
+	REPORT_NETWORK,
+	REPORT_CACHE,
+	REPORT_RUNTIME,
+	REPORT_LINK,
+	REPORT_RSQUEUE,
+	REPORT_PROCESS,
+	REPORT_QUEUE,
+	REPORTS
+};
+
+/* What a request applies to; the same values as ADMIN_* of the engine. */
+#define CONTROL_CT       1u
+#define CONTROL_EXPECT   2u
+#define CONTROL_INTERNAL 4u
+#define CONTROL_EXTERNAL 8u
+
+struct control_request {
+	enum control_cmd cmd;
+	uint32_t what;               /* CONTROL_* bits */
+	bool xml;                    /* dumps */
+	enum control_report report;  /* CONTROL_REPORT */
+	bool old_word;               /* asked for by an outdated word: warn */
+};
+
+struct control_command {
+	enum control_cmd cmd;
+	char letter;                 /* of the command line option */
+	const char *word;            /* first word of the request line */
+	const char *args;            /* accepted words, "a|b"; NULL if none */
+	const char *help;            /* half a line for the usage text */
+	bool xml;                    /* may be asked for in XML */
+	bool changes;                /* changes a cache, the kernel or the daemon */
+};
+
+/* Table row i in the order of the usage text; NULL at the end. */
+const struct control_command *control_command_at(size_t i);
+
+/* Row of a command. Never NULL. */
+const struct control_command *control_command_of(enum control_cmd cmd);
+
+/* Row of an option letter, NULL if there is none. */
+const struct control_command *control_command_by_letter(char letter);
+
+/* The request of a command given without an argument. */
+void control_request_init(struct control_request *rq, enum control_cmd cmd);
+
+/*
+ * Apply an argument word. It may be cut to any prefix; the first match in the
+ * order of the table wins, so the empty word is the first one. 0, or -EINVAL
+ * for a word that is none of them or a command that takes none.
+ */
+int control_request_arg(struct control_request *rq, const char *word);
+
+/*
+ * Request line to request: "COMMAND [WORD] [xml]", without line end. Modifies
+ * nothing on error: CTD_ESYNTAX.
+ */
+int control_request_parse(struct control_request *rq, const char *line);
+
+/*
+ * Request to request line, without line end, NUL-terminated. Its length, or
+ * -EINVAL if no line means this request, -ENOSPC if it does not fit.
+ */
+int control_request_format(const struct control_request *rq, char *buf, size_t cap);
+
+/* Request of a classic number: 0, or -EINVAL for numbers without a meaning. */
+int control_request_classic(struct control_request *rq, uint32_t number);
+
+/* Classic number of a request, or -EINVAL. */
+int control_request_number(const struct control_request *rq);
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One request as a client makes it: blocking, because a client has nothing else
+ * to do. The code line is taken off, everything behind it goes to the output
+ * as it is.
+ */
+#include "control/call.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "control/proto.h"
+
+struct call {
+	int fd, out_fd;
+	bool classic;         /* no code line to be expected */
+	bool answered;        /* the code line has been seen */
+	int code;
+	char text[CONTROL_CODE_MAX];
+};
+
+static int write_all(int fd, const char *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, buf, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int send_all(int fd, const void *data, size_t len)
+{
+	const char *buf = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = send(fd, buf, len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if (!str_copy(addr.sun_path, sizeof(addr.sun_path), path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int send_request(const struct call *c, const struct control_request *rq)
+{
+	char line[CONTROL_REQUEST_MAX];
+	uint32_t number;
+	int n;
+
+	if (c->classic) {
+		n = control_request_number(rq);
+		if (n < 0)
+			return n;
+		number = (uint32_t)n;
+		return send_all(c->fd, &number, sizeof(number));
+	}
+	n = control_request_format(rq, line, sizeof(line) - 1);
+	if (n < 0)
+		return n;
+	line[n++] = '\n';
+	return send_all(c->fd, line, (size_t)n);
+}
+
+/* Take the code line off the front. How many bytes it was; 0: not complete. */
+static int take_code(struct call *c, const char *buf, size_t len)
+{
+	int n = control_code_parse(buf, len, &c->code);
+
+	if (n <= 0)
+		return n;
+	c->answered = true;
+	memcpy(c->text, buf + 5, (size_t)n - 6);
+	c->text[n - 6] = '\0';
+	return n;
+}
+
+/* Copy the reply until the end. 0, or what went wrong. */
+static int copy_reply(struct call *c)
+{
+	static char buf[65536];
+	size_t have = 0;
+	ssize_t n;
+	int skip, err;
+
+	for (;;) {
+		n = recv(c->fd, buf + have, sizeof(buf) - have, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* Reset: it has closed without having read all we sent. */
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			return 0;
+		if (n < 0)
+			return -errno;
+		have += (size_t)n;
+		skip = 0;
+		if (!c->classic && !c->answered) {
+			skip = take_code(c, buf, have);
+			if (skip < 0)
+				return skip;
+			if (skip == 0)
+				continue;
+		}
+		err = write_all(c->out_fd, buf + skip, have - (size_t)skip);
+		if (err)
+			return err;
+		have = 0;
+	}
+}
+
+static int ask(struct call *c, const char *path, const struct control_request *rq)
+{
+	int err;
+
+	c->fd = connect_to(path);
+	if (c->fd < 0)
+		return c->fd;
+	err = send_request(c, rq);
+	/* It may have closed at once, but said why. */
+	if (!err || err == -EPIPE || err == -ECONNRESET)
+		err = copy_reply(c);
+	close(c->fd);
+	return err;
+}
+
+int control_call(const char *path, const struct control_request *rq, int out_fd, char *errbuf,
+		 size_t errcap, int *code)
+{
+	struct call c = { .out_fd = out_fd };
+	int err = ask(&c, path, rq);
+
+	/* Closed without a word: it took our line for a number it does not know. */
+	if (!err && !c.answered && control_request_number(rq) >= 0) {
+		c = (struct call){ .out_fd = out_fd, .classic = true, .code = CONTROL_CODE_OK };
+		err = ask(&c, path, rq);
+	}
+	*code = c.code;
+	str_copy(errbuf, errcap, err ? err_text(err) : c.code == CONTROL_CODE_OK ? "" : c.text);
+	return err;
+}
