@@ -49,10 +49,10 @@ static const struct attr *row_by_id(const struct attr_table *t, uint16_t id)
 
 static bool read_one(const struct attr_table *t, struct attr_in *a, struct buf *b)
 {
-	size_t size = buf_get16(b);
-	const struct attr *row = row_by_id(t, buf_get16(b));
+	uint32_t head = buf_get32(b);
+	const struct attr *row = row_by_id(t, (uint16_t)head);
+	size_t size = head >> 16, pad;
 	struct buf payload;
-	size_t pad;
 
 	if (!row || size < ATTR_HDR_LEN)
 		return false;

@@ -116,18 +116,15 @@ void attr_put_text(const struct attr_out *a, const struct attr *row, struct buf 
 /* Length and number of an attribute with this many payload bytes. */
 static inline void attr_head(struct buf *out, const struct attr *row, size_t size)
 {
-	buf_put16(out, (uint16_t)(size + 4));
-	buf_put16(out, row->id);
+	buf_put32(out, (uint32_t)(size + 4) << 16 | row->id);
 }
 
 /* The three attributes whose byte order depends on the sender (W28). */
 static inline void attr_swap16(const struct attr_out *a, struct buf *out, uint16_t v)
 {
-	if (a->swapped_be)
-		buf_put16(out, v);
-	else
-		buf_put16le(out, v);
-	buf_zero(out, 2);
+	uint16_t turned = (uint16_t)(v << 8 | v >> 8);
+
+	buf_put32(out, (uint32_t)(a->swapped_be ? v : turned) << 16);
 }
 
 #endif
