@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A pair of which one node runs the reference daemon: the middle of an upgrade."""
+import sys
+
+from harness import main, test
+from scenario import survive
+
+
+@test()
+def interop_primary_ours(ctx):
+    """FT-FW: ours dies, the reference daemon takes over what we sent."""
+    with ctx.lab() as lab:
+        survive(ctx, lab, binaries=(ctx.ctd, ctx.reference), mode="FTFW")
+
+
+@test()
+def interop_backup_ours(ctx):
+    """FT-FW: the reference daemon dies, ours takes over what it sent."""
+    with ctx.lab() as lab:
+        survive(ctx, lab, binaries=(ctx.reference, ctx.ctd), mode="FTFW")
+
+
+@test()
+def interop_notrack_primary_ours(ctx):
+    with ctx.lab() as lab:
+        survive(ctx, lab, binaries=(ctx.ctd, ctx.reference), mode="NOTRACK")
+
+
+@test()
+def interop_notrack_backup_ours(ctx):
+    with ctx.lab() as lab:
+        survive(ctx, lab, binaries=(ctx.reference, ctx.ctd), mode="NOTRACK")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
