@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Address families as on Linux (AF_INET, AF_INET6); the core includes no socket header. */
 #define FAM_NONE 0
@@ -40,19 +41,39 @@ struct tuple {
 };
 
 /* Bytes of an address of this family: 4, 16, or 0 for FAM_NONE. */
-unsigned int addr_len(uint8_t family);
+static inline unsigned int addr_len(uint8_t family)
+{
+	return family == FAM_IP4 ? 4 : family == FAM_IP6 ? 16 : 0;
+}
 
 /* Does the protocol carry ports in its tuple (TCP, UDP, UDPlite, SCTP, DCCP)? */
-bool proto_has_ports(uint8_t proto);
+static inline bool proto_has_ports(uint8_t proto)
+{
+	return proto == IPP_TCP || proto == IPP_UDP || proto == IPP_UDPLITE ||
+	       proto == IPP_SCTP || proto == IPP_DCCP;
+}
 
 /* ICMP or ICMPv6. */
-bool proto_is_icmp(uint8_t proto);
+static inline bool proto_is_icmp(uint8_t proto)
+{
+	return proto == IPP_ICMP || proto == IPP_ICMP6;
+}
 
 /* Name as listings print it, "unknown" if none. Static storage. */
 const char *proto_name(uint8_t proto);
 
-bool addr_equal(const struct addr *a, const struct addr *b);
-bool tuple_equal(const struct tuple *a, const struct tuple *b);
+static inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+static inline bool tuple_equal(const struct tuple *a, const struct tuple *b)
+{
+	return addr_equal(&a->src, &b->src) && addr_equal(&a->dst, &b->dst) &&
+	       a->sport == b->sport && a->dport == b->dport && a->family == b->family &&
+	       a->proto == b->proto && a->icmp_type == b->icmp_type &&
+	       a->icmp_code == b->icmp_code;
+}
 
 /*
  * The tuple of the answering packets: addresses and ports swapped, ICMP type

@@ -14,37 +14,6 @@
 
 #define GROUPS 8        /* 16-bit groups of an IPv6 address */
 
-unsigned int addr_len(uint8_t family)
-{
-	switch (family) {
-	case FAM_IP4:
-		return 4;
-	case FAM_IP6:
-		return 16;
-	default:
-		return 0;
-	}
-}
-
-bool proto_has_ports(uint8_t proto)
-{
-	switch (proto) {
-	case IPP_TCP:
-	case IPP_UDP:
-	case IPP_UDPLITE:
-	case IPP_SCTP:
-	case IPP_DCCP:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool proto_is_icmp(uint8_t proto)
-{
-	return proto == IPP_ICMP || proto == IPP_ICMP6;
-}
-
 const char *proto_name(uint8_t proto)
 {
 	switch (proto) {
@@ -69,18 +38,7 @@ const char *proto_name(uint8_t proto)
 	}
 }
 
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
-}
-
-/* The struct has no padding, so its bytes are its value. */
 _Static_assert(sizeof(struct tuple) == 40, "struct tuple must not have padding");
-
-bool tuple_equal(const struct tuple *a, const struct tuple *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
 
 /* Type of the answer to an ICMP message (RFC 792, RFC 950). */
 static uint8_t icmp4_answer(uint8_t type)
