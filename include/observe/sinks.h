@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_OBSERVE_SINKS_H
+#define CTD_OBSERVE_SINKS_H
+
+/*
+ * Where log lines go: console, file, syslog, any of them at once. The daemon
+ * has one set for its own log and, in statistics mode, another one for the
+ * flows that ended.
+ *
+ * A line that cannot be written (disk full, no syslog daemon, its queue full)
+ * is counted and lost; nothing here waits for a reader but the console.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+#include "base/log.h"
+
+#define SINKS_NO_SYSLOG   (-1)
+#define SINKS_SYSLOG_PATH "/dev/log"
+#define SINKS_TAG         "conntrack-tools"
+
+struct sinks;
+
+struct sinks_params {
+	bool console;              /* info, notice to stdout; warning, ERROR to stderr */
+	const char *file;          /* copied; NULL or "": none */
+	int syslog;                /* facility (LOG_DAEMON ...), SINKS_NO_SYSLOG */
+	const char *syslog_path;   /* copied; NULL: SINKS_SYSLOG_PATH */
+	enum log_level max;        /* what is above is dropped */
+	time_t (*wall)(void);      /* clock for the date of a line */
+};
+
+/*
+ * Open the file (created with mode 0600, appended to). 0; negated errno of
+ * opening it; -ENOMEM. A syslog that is not there yet is no error.
+ */
+int sinks_open(const struct sinks_params *p, struct sinks **out);
+void sinks_close(struct sinks *s);         /* NULL is allowed */
+
+/* The log of these sinks; lives as long as they do. */
+const struct log *sinks_log(const struct sinks *s);
+
+/* Going into the background: no more console. */
+void sinks_set_console(struct sinks *s, bool on);
+
+/*
+ * Open the file anew under its name, after log rotation. On error (negated
+ * errno) the old one stays in use.
+ */
+int sinks_reopen(struct sinks *s);
+
+/*
+ * A flow as a log entry of its own: date, TAB, text in the file, the text alone
+ * in syslog with level info. Not on the console.
+ */
+void sinks_flow(struct sinks *s, const char *text);
+
+struct sinks_stats {
+	uint64_t file_lost;        /* lines */
+	uint64_t syslog_lost;
+};
+
+void sinks_get_stats(const struct sinks *s, struct sinks_stats *st);
+
+#endif
