@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from harness import Interrupted, obstacle, raiser, traffic_program
+from harness import Interrupted, become_root, obstacle, raiser, traffic_program
 from lab import Lab, sweep
 from netns import TimedOut
 from scenario import BULK, ECHO, PRIMARY, fail_over, start_pair, wait_full_flow
@@ -49,37 +49,43 @@ def table(rows):
     say("")
 
 
+def run_all(args):
+    """Returns True if everything went as promised."""
+    why = obstacle()
+    if why or not os.access(args.ctd, os.X_OK):
+        say(f"demo: {why or 'no daemon at ' + args.ctd}")
+        return False
+    sweep()
+    args.traffic = traffic_program(args.builddir)
+    say("A client, a server and two firewalls in network namespaces. The firewalls do source NAT\n"
+        "and let no connection pass that they did not see begin. Three times the primary dies and\n"
+        "the backup gets its addresses.")
+    rows = []
+    for number, (name, mode, text) in enumerate(RUNS, 1):
+        say(f"[{number}/{len(RUNS)}] {text}")
+        rows.append((name, *one_run(args, mode)))
+    table(rows)
+    return [row[1:3] for row in rows] == [(0, 0), (ECHO, BULK), (ECHO, BULK)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--builddir", default=".")
     parser.add_argument("--ctd", default=os.environ.get("CTD"))
     args = parser.parse_args()
     args.ctd = os.path.abspath(args.ctd or os.path.join(args.builddir, "conntrackd/conntrackd"))
-    signal.signal(signal.SIGTERM, raiser(Interrupted))
-    why = obstacle()
-    if why or not os.access(args.ctd, os.X_OK):
-        say(f"demo: {why or 'no daemon at ' + args.ctd}")
-        return 1
-    sweep()
-    args.traffic = traffic_program(args.builddir)
-    rows = []
+    become_root()
     try:
-        say("A client, a server and two firewalls in network namespaces. The firewalls do source\n"
-            "NAT and let no connection pass that they did not see begin. Three times the primary\n"
-            "dies and the backup gets its addresses.")
-        for number, (name, mode, text) in enumerate(RUNS, 1):
-            say(f"[{number}/{len(RUNS)}] {text}")
-            rows.append((name, *one_run(args, mode)))
+        signal.signal(signal.SIGTERM, raiser(Interrupted))
+        good = run_all(args)
+        say("As it should be." if good else "This is NOT as it should be.")
+        return 0 if good else 1
     except (KeyboardInterrupt, Interrupted):
         say("interrupted; everything is removed again")
         return 130
     except AssertionError as failure:
         say(f"demo: {failure}")
         return 1
-    table(rows)
-    good = [row[1:3] for row in rows] == [(0, 0), (ECHO, BULK), (ECHO, BULK)]
-    say("As it should be." if good else "This is NOT as it should be.")
-    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -42,8 +42,9 @@ def _setns(fd):
         raise OSError(err, f"setns: {os.strerror(err)}")
 
 
-def _die_with_parent():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number=signal.SIGKILL):
+    """Get this signal when the process that started us is gone."""
+    _libc.prctl(PR_SET_PDEATHSIG, number)
 
 
 def batch(command, lines):
@@ -107,7 +108,7 @@ class Netns:
         with self.inside():
             proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, text=True,
-                                    preexec_fn=_die_with_parent, start_new_session=True, **kw)
+                                    preexec_fn=die_with_parent, start_new_session=True, **kw)
         try:
             out, err = proc.communicate(timeout=timeout)
         except BaseException:
@@ -122,7 +123,7 @@ class Netns:
         kw.setdefault("stdout", subprocess.DEVNULL)
         kw.setdefault("stderr", subprocess.DEVNULL)
         with self.inside():
-            proc = subprocess.Popen(argv, preexec_fn=_die_with_parent, start_new_session=True,
+            proc = subprocess.Popen(argv, preexec_fn=die_with_parent, start_new_session=True,
                                     **kw)
         self.procs.append(proc)
         return proc
