@@ -140,15 +140,23 @@ Test(sinks, flows)
 			 "Sat Nov 21 22:32:01 2026\tudp      17 src=10.10.0.10 dst=10.20.0.10\n");
 }
 
+static int open_descriptors(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 Test(sinks, reopen_after_rotation)
 {
 	char rotated[128];
-	int next;
+	int open_before;
 
 	p.file = file;
 	open_sinks();
-	next = dup(1);
-	close(next);
+	open_before = open_descriptors();
 	log_info(sinks_log(s), "one");
 	snprintf(rotated, sizeof(rotated), "%s.1", file);
 	cr_assert_eq(rename(file, rotated), 0);
@@ -159,8 +167,7 @@ Test(sinks, reopen_after_rotation)
 	cr_assert_null(strstr(content(rotated), "three\n"));
 	cr_assert(strstr(content(file), "three\n"));
 	/* Rotating for years does not use up descriptors. */
-	cr_assert_eq(dup(1), next);
-	close(next);
+	cr_assert_eq(open_descriptors(), open_before);
 	unlink(rotated);
 }
 
