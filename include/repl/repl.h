@@ -33,7 +33,9 @@ enum repl_mode { REPL_NOTRACK, REPL_FTFW, REPL_ALARM };
 #define REPL_CURE_RTO (1u << 4)  /* unacknowledged elements are sent again after a while */
 #define REPL_CURE_PACE (1u << 5) /* bulk is paced */
 #define REPL_CURE_HOLD (1u << 6) /* full window holds back instead of forgetting */
-#define REPL_CURES_ALL 0x7fu
+#define REPL_CURE_W2  (1u << 7)  /* a stray number does not silence a peer for good */
+#define REPL_CURE_W3  (1u << 8)  /* without acknowledgements: ask again after a gap */
+#define REPL_CURES_ALL 0x1ffu
 
 struct repl_params {
 	enum repl_mode mode;

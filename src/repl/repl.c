@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The face of a session: what is common to all modes, and the way to the mode
+ * at hand. A session is pull driven; nothing here calls back.
+ */
+#include "session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIVE_TIME TICK_SEC
+#define CTL_MAX    1024          /* control messages that may wait */
+#define FLOOR_BURST 256
+#define FLOOR_RATE  60000        /* messages/s though nothing is acknowledged */
+
+static const struct repl_ops *const modes[] = {
+	[REPL_NOTRACK] = &notrack_ops,
+	[REPL_FTFW] = &ftfw_ops,
+	[REPL_ALARM] = &alarm_ops,
+};
+
+static void init_timers(struct repl *r, tick_t now)
+{
+	r->alive_at = r->p.mode == REPL_ALARM ? TICK_NEVER : tick_add(now, ALIVE_TIME);
+	r->ack_at = TICK_NEVER;
+	r->hold_at = TICK_NEVER;
+	r->pace_at = TICK_NEVER;
+	r->rto = (struct rto){ .at = TICK_NEVER, .interval = 2500 * TICK_MSEC };
+}
+
+struct repl *repl_new(const struct repl_params *p, struct rng *rng, tick_t now)
+{
+	struct repl *r = calloc(1, sizeof(*r));
+
+	assert(p->mode <= REPL_ALARM);
+	if (!r)
+		return NULL;
+	r->p = *p;
+	r->ops = modes[p->mode];
+	r->p.ack_window = p->ack_window ? p->ack_window : 1;
+	r->p.resend_limit = p->resend_limit ? p->resend_limit : 1;
+	r->countdown = r->p.ack_window;
+	if (!p->has_first_seq)
+		r->p.first_seq = rng_u32(rng);
+	r->next_seq = r->p.first_seq;
+	r->greet = p->mode == REPL_FTFW ? GREET_UNSAID : GREET_DONE;
+	txq_init(&r->q);
+	window_init(&r->win, r->p.resend_limit < UINT32_MAX / 2 ? 2 * r->p.resend_limit
+								: UINT32_MAX);
+	ratelim_init(&r->pace, FLOOR_BURST, FLOOR_RATE);
+	bulk_init(&r->bulk);
+	resync_init(&r->rs, p->mode == REPL_FTFW);
+	init_timers(r, now);
+	if (p->startup_resync)
+		repl_request_resync(r);
+	return r;
+}
+
+void repl_free(struct repl *r)
+{
+	if (!r)
+		return;
+	txq_fini(&r->q);
+	window_fini(&r->win);
+	free(r);
+}
+
+/* ---- for the modes ---- */
+
+void session_heard(struct repl *r, tick_t now)
+{
+	r->st.heard = true;
+	r->st.last_heard = now;
+	r->rs.heard = true;
+	unacked_heard(r, now);
+}
+
+/* An ACK that continues the one queued last becomes part of it. */
+static bool merge_ack(struct repl *r, uint8_t flags, uint32_t from, uint32_t to)
+{
+	struct node *n;
+
+	if (flags != WIRE_F_ACK || !r->q.ctl.tail)
+		return false;
+	n = txq_node(&r->q, r->q.ctl.tail);
+	if (n->flags != WIRE_F_ACK || n->range.to + 1 != from)
+		return false;
+	n->range.to = to;
+	return true;
+}
+
+uint32_t session_control(struct repl *r, uint8_t flags, uint32_t from, uint32_t to)
+{
+	if (merge_ack(r, flags, from, to))
+		return r->q.ctl.tail;
+	if (r->q.ctl.count >= CTL_MAX)
+		return 0;
+	return txq_add_control(&r->q, flags, from, to);
+}
+
+void session_release(struct repl *r, uint32_t h)
+{
+	struct node *n = txq_node(&r->q, h);
+
+	if (n->is_object && n->final) {
+		txq_finish(&r->q, h);
+		return;
+	}
+	if (n->is_object)
+		*n->slot = 0;
+	if (h == r->rs.node)
+		r->rs.node = 0;
+	if (h == r->alive_node)
+		r->alive_node = 0;
+	txq_free(&r->q, h);
+}
+
+static void describe(const struct node *n, struct repl_send *s)
+{
+	*s = (struct repl_send){
+		.is_object = n->is_object,
+		.flags = n->flags,
+		.seq = n->seq,
+		.final = n->final,
+	};
+	if (n->is_object) {
+		s->obj = n->obj;
+	} else {
+		s->from = n->range.from;
+		s->to = n->range.to;
+	}
+}
+
+void session_emit(struct repl *r, tick_t now, uint32_t h, struct repl_send *s)
+{
+	struct node *n = txq_node(&r->q, h);
+
+	txq_take(&r->q, h);
+	n->seq = r->next_seq++;
+	n->sent = now;
+	describe(n, s);
+	if (r->p.mode != REPL_ALARM)
+		r->alive_at = tick_add(now, ALIVE_TIME);
+}
+
+void session_alive(struct repl *r)
+{
+	if (!r->alive_node)
+		r->alive_node = session_control(r, WIRE_F_ALIVE, 0, 0);
+}
+
+bool session_is_data(const struct wire_msg *m)
+{
+	return m->h.type <= WIRE_EXP_DESTROY && !(m->h.flags & ~WIRE_F_GREETING);
+}
+
+/* ---- owner ---- */
+
+int repl_changed(struct repl *r, struct repl_obj o, uint32_t *slot)
+{
+	struct node *n;
+
+	if (!*slot) {
+		if (txq_add_object(&r->q, o, slot))
+			return 0;
+		r->behind = true;
+		return -ENOMEM;
+	}
+	n = txq_node(&r->q, *slot);
+	assert(n->slot == slot && n->obj.ref == o.ref && n->obj.kind == o.kind);
+	switch ((enum node_state)n->state) {
+	case NODE_QUEUED:
+		break;
+	case NODE_SENT:
+		unacked_again(r, *slot);
+		break;
+	case NODE_DONE:
+		txq_take(&r->q, *slot);
+		txq_again(&r->q, *slot);
+		break;
+	}
+	return 0;
+}
+
+void repl_final(struct repl *r, uint32_t *slot)
+{
+	struct node *n = txq_node(&r->q, *slot);
+
+	assert(*slot != 0 && n->slot == slot);
+	n->final = true;
+}
+
+void repl_revive(struct repl *r, uint32_t *slot)
+{
+	struct node *n = txq_node(&r->q, *slot);
+
+	assert(*slot != 0 && n->slot == slot);
+	n->final = false;
+	if (n->state == NODE_DONE) {
+		txq_take(&r->q, *slot);
+		session_release(r, *slot);
+	}
+}
+
+/* Out of whatever holds it. */
+static void remove_node(struct repl *r, uint32_t h)
+{
+	struct node *n = txq_node(&r->q, h);
+
+	if (n->state == NODE_SENT)
+		unacked_del(r, h);
+	else
+		txq_take(&r->q, h);
+	txq_free(&r->q, h);
+}
+
+void repl_forget(struct repl *r, uint32_t *slot)
+{
+	if (!*slot)
+		return;
+	assert(txq_node(&r->q, *slot)->slot == slot);
+	remove_node(r, *slot);
+	*slot = 0;
+}
+
+static void forget_list(struct repl *r, const struct node_list *l, uint32_t kind)
+{
+	uint32_t h, next;
+
+	for (h = l->head; h; h = next) {
+		next = txq_node(&r->q, h)->next;
+		if (txq_node(&r->q, h)->obj.kind == kind)
+			remove_node(r, h);
+	}
+}
+
+void repl_forget_all(struct repl *r, uint32_t kind)
+{
+	uint32_t h, seq = r->win.base;
+
+	forget_list(r, &r->q.obj, kind);
+	forget_list(r, &r->q.done, kind);
+	for (; (h = window_find(&r->win, &seq)); seq++)
+		if (txq_node(&r->q, h)->is_object && txq_node(&r->q, h)->obj.kind == kind)
+			remove_node(r, h);
+}
+
+void repl_request_resync(struct repl *r)
+{
+	if (r->p.mode != REPL_ALARM)
+		resync_request(r);
+}
+
+void repl_request_bulk(struct repl *r)
+{
+	if (r->p.mode != REPL_ALARM)
+		bulk_want(r);
+}
+
+/* ---- bytes and time ---- */
+
+enum repl_verdict repl_input(struct repl *r, tick_t now, const struct wire_msg *m)
+{
+	return r->ops->input(r, now, m);
+}
+
+bool repl_output(struct repl *r, tick_t now, struct repl_send *s)
+{
+	return r->ops->output(r, now, s);
+}
+
+bool repl_done(struct repl *r, struct repl_obj *o)
+{
+	const uint32_t h = r->q.done.head;
+	struct node *n;
+
+	if (!h)
+		return false;
+	n = txq_node(&r->q, h);
+	*o = n->obj;
+	*n->slot = 0;
+	txq_take(&r->q, h);
+	txq_free(&r->q, h);
+	return true;
+}
+
+tick_t repl_deadline(const struct repl *r)
+{
+	const tick_t t = tick_min(bulk_deadline(r), resync_deadline(r));
+
+	return tick_min(tick_min(t, r->alive_at), r->ops->deadline(r));
+}
+
+void repl_tick(struct repl *r, tick_t now)
+{
+	r->ops->tick(r, now);
+	resync_tick(r, now);
+	bulk_tick(r, now);
+}
+
+/* ---- reports ---- */
+
+void repl_get_stats(const struct repl *r, struct repl_stats *st)
+{
+	*st = r->st;
+	st->txq = r->q.obj.count + r->q.ctl.count;
+	st->window = r->win.count;
+	st->txq_max = UINT32_MAX;
+	st->window_max = r->p.mode == REPL_FTFW ? r->p.resend_limit : 0;
+	st->lost = r->rx.lost;
+	st->before = r->rx.before;
+	st->bulks = r->bulk.sent;
+	st->next_seq = r->next_seq;
+	st->last_seq = r->rx.last;
+	st->greeted = r->p.mode == REPL_FTFW && r->greet == GREET_DONE;
+	st->bulk_running = r->bulk.state != BULK_IDLE;
+	st->resync_pending = r->rs.pending;
+}
+
+/*
+ * The position is one past the number shown last, counted from the first number
+ * of the session, so that 0 can mean "start". The number that would give 0 is
+ * passed over.
+ */
+bool repl_window_next(const struct repl *r, uint32_t *pos, struct repl_send *s)
+{
+	uint32_t seq = *pos ? r->p.first_seq + *pos : r->win.base, h;
+
+	h = window_find(&r->win, &seq);
+	if (h && seq + 1 == r->p.first_seq) {
+		seq++;
+		h = window_find(&r->win, &seq);
+	}
+	if (!h)
+		return false;
+	*pos = seq + 1 - r->p.first_seq;
+	describe(txq_node(&r->q, h), s);
+	return true;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Our RESYNC: asking the peer for everything. The reference asks once and, if
+ * nobody listens, never again. Here it is repeated until answered: by an ACK of
+ * its number, or, without acknowledgements, by anything heard. A peer that
+ * speaks but acknowledges late must not be made to send all it has over and
+ * over; to it the request is repeated seldom, and once it went out without HELLO
+ * its loss shows as a gap that the peer asks for itself.
+ *
+ * Requests of our own accord follow losses that nothing else repairs (W3, W2);
+ * the time between them doubles while losses go on.
+ */
+#include <assert.h>
+#include "session.h"
+
+#define REPEAT       TICK_SEC           /* the peer was not heard since */
+#define REPEAT_HEARD (3 * TICK_SEC)     /* heard, asked under HELLO */
+#define REPEAT_SURE  (60 * TICK_SEC)    /* heard, asked without */
+#define TRIES        10
+#define AUTO_DELAY   TICK_SEC           /* let late messages arrive */
+#define AUTO_MIN     (5 * TICK_SEC)
+#define AUTO_MAX     (320 * TICK_SEC)
+
+void resync_init(struct resync *rs, bool acked_mode)
+{
+	*rs = (struct resync){
+		.max_silent = acked_mode ? 0 : TRIES,
+		.auto_due = TICK_NEVER,
+		.auto_gap = AUTO_MIN,
+	};
+}
+
+/* Queue the message, taking back one that is still on its way. */
+static void queue(struct repl *r)
+{
+	struct resync *rs = &r->rs;
+
+	if (rs->node && txq_node(&r->q, rs->node)->state == NODE_QUEUED)
+		return;
+	if (rs->node)
+		unacked_again(r, rs->node);
+	else
+		rs->node = session_control(r, WIRE_F_RESYNC, 0, 0);
+}
+
+void resync_request(struct repl *r)
+{
+	r->rs.pending = true;
+	r->rs.out = false;
+	r->rs.tries = 0;
+	queue(r);
+}
+
+void resync_auto(struct repl *r, tick_t now)
+{
+	struct resync *rs = &r->rs;
+	const tick_t soon = tick_add(now, AUTO_DELAY);
+
+	if (rs->auto_due == TICK_NEVER)
+		rs->auto_due = soon > rs->auto_next ? soon : rs->auto_next;
+}
+
+void resync_sent(struct repl *r, tick_t now, uint8_t flags)
+{
+	struct resync *rs = &r->rs;
+
+	r->st.resyncs_out++;
+	rs->out = true;
+	rs->heard = false;
+	rs->greeted = !(flags & WIRE_F_HELLO);
+	rs->at = now;
+}
+
+void resync_answered(struct repl *r)
+{
+	r->rs.pending = false;
+}
+
+/* When to ask again if nothing changes. */
+static tick_t again_at(const struct resync *rs)
+{
+	if (!rs->out)
+		return rs->at;
+	if (!rs->heard)
+		return tick_add(rs->at, REPEAT);
+	return tick_add(rs->at, rs->greeted ? REPEAT_SURE : REPEAT_HEARD);
+}
+
+static bool waiting(const struct repl *r)
+{
+	const struct resync *rs = &r->rs;
+
+	if (!rs->pending)
+		return false;
+	return !rs->node || txq_node(&r->q, rs->node)->state != NODE_QUEUED;
+}
+
+static void repeat(struct repl *r, tick_t now)
+{
+	struct resync *rs = &r->rs;
+
+	if (rs->heard || rs->max_silent)
+		rs->tries++;
+	if (rs->tries >= TRIES) {
+		rs->pending = false;
+		return;
+	}
+	rs->out = false;
+	rs->at = tick_add(now, REPEAT);      /* if it cannot be queued */
+	queue(r);
+}
+
+void resync_tick(struct repl *r, tick_t now)
+{
+	struct resync *rs = &r->rs;
+
+	if (rs->auto_due <= now) {
+		rs->auto_due = TICK_NEVER;
+		if (tick_since(now, rs->auto_next) > 4 * rs->auto_gap)
+			rs->auto_gap = AUTO_MIN;
+		rs->auto_next = tick_add(now, rs->auto_gap);
+		rs->auto_gap = tick_min(2 * rs->auto_gap, AUTO_MAX);
+		resync_request(r);
+	}
+	if (waiting(r) && again_at(rs) <= now)
+		repeat(r, now);
+}
+
+tick_t resync_deadline(const struct repl *r)
+{
+	const tick_t t = waiting(r) ? again_at(&r->rs) : TICK_NEVER;
+
+	return tick_min(t, r->rs.auto_due);
+}
