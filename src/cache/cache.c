@@ -132,19 +132,34 @@ struct cache *cache_new(const struct cache_params *p)
 	return c;
 }
 
-void cache_free(struct cache *c)
+/* Let go of everything that holds entries. */
+static void release(struct cache *c)
 {
 	unsigned int i;
 
-	if (!c)
-		return;
 	for (i = 0; i < PACK_CLASSES; i++) {
 		if (c->pools[i].size)
 			pool_fini(&c->pools[i]);
 	}
 	ext_fini(&c->ext);
 	buckets_fini(&c->buckets);
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	release(c);
 	free(c);
+}
+
+void cache_clear(struct cache *c)
+{
+	release(c);
+	memset(c->pools, 0, sizeof(c->pools));
+	ext_init(&c->ext, c->limit + 1);
+	buckets_init(&c->buckets);
+	c->count = 0;
 }
 
 /* The pool of a class, ready since its first use. */
