@@ -126,8 +126,8 @@ struct cache *cache_new(const struct cache_params *p)
 	c->limit = p->limit < REF_HANDLE_MASK ? p->limit : REF_HANDLE_MASK - 1;
 	c->slots = p->slots;
 	c->secret = p->secret;
-	/* One more than entries: a rewrite holds old and new for a moment. */
-	ext_init(&c->ext, c->limit + 1);
+	/* A rewrite holds old and new for a moment, but of different sizes. */
+	ext_init(&c->ext, c->limit);
 	buckets_init(&c->buckets);
 	return c;
 }
@@ -157,8 +157,9 @@ void cache_clear(struct cache *c)
 {
 	release(c);
 	memset(c->pools, 0, sizeof(c->pools));
-	ext_init(&c->ext, c->limit + 1);
+	ext_init(&c->ext, c->limit);
 	buckets_init(&c->buckets);
+	c->deleted += c->count;
 	c->count = 0;
 }
 
