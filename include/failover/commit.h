@@ -8,15 +8,26 @@
  * a master, expectations. Looks at each result and decides on a second try.
  *
  *   CREATE ok                          -> committed
- *   CREATE EEXIST                      -> GET, then
- *       same flow (reply tuples equal) -> UPDATE (never destroys it)
- *       same original, other reply, and the kernel's flow has seen no reply yet
+ *   CREATE EEXIST                      -> GET by our original tuple, then by our reply tuple;
+ *       same flow (both tuples equal)  -> UPDATE (never destroys it, see below)
+ *       another that holds our place and has seen no reply yet
  *                                      -> DELETE, CREATE: our translation is the one both ends know
- *       otherwise                      -> left alone, counted as "skipped"
+ *       another that has               -> left alone, counted as "skipped"
+ *       gone                           -> CREATE once more
  *   CREATE EOPNOTSUPP with helper      -> CREATE without helper
  *   CREATE ENOENT with master          -> CREATE without master
+ *   UPDATE ENOENT, ETIME (just ended)  -> CREATE once more
  *   expectation EEXIST                 -> EXP_DELETE, EXP_CREATE
  *   anything else                      -> failed, by reason
+ *
+ * What is injected is the flow as cached, with these exceptions:
+ *   - timeout: commit_lifetime();
+ *   - TCP: be liberal in both directions, and a state that survives both a
+ *     handshake not yet finished and one that was finished unheard of;
+ *   - GRE: the fixed-timeout bit, without which the first packet ends it;
+ *   - an UPDATE has no master and no helper the kernel's flow does not have, keeps its
+ *     EXPECTED, SEEN_REPLY and ASSURED bits, and keeps its state, timeout and sequence
+ *     adjustment where these are ahead of ours.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +53,7 @@ struct commit_stats {
 	uint64_t flows_no_helper;      /* created without their helper */
 	uint64_t flows_no_master;      /* created without their master */
 	uint64_t expects_new, expects_failed;
+	uint64_t expects_expired;      /* lifetime over, not injected */
 };
 
 /* A failure worth a log line. */
@@ -54,19 +66,24 @@ struct commit_failure {
 	};
 };
 
+/* Most places of a cache that one commit_next() looks at. */
+#define COMMIT_SLICE 4096
+
 struct commit;
 
-struct commit *commit_new(const struct commit_params *p, tick_t now);   /* NULL: out of memory */
+/* The caches are borrowed until commit_free(). NULL: out of memory. */
+struct commit *commit_new(const struct commit_params *p, tick_t now);
 void commit_free(struct commit *c);
 
 /*
- * Fill up to cap (<= KOP_BATCH) operations. All results of the previous batch
- * must have been handed to commit_result(). 0 with commit_finished() false: the
- * slice's budget of places is used up, call again.
+ * Fill 1 .. cap (<= KOP_BATCH) operations, to be carried out in this order. All
+ * results of the previous batch must have been handed to commit_result()
+ * (asserted). 0 with commit_finished() false: the slice's budget of places is
+ * used up, call again.
  */
 size_t commit_next(struct commit *c, tick_t now, struct kernel_op *ops, size_t cap);
 
-/* One executed operation. True: *f describes a failure to be logged. */
+/* One executed operation, in any order. True: *f describes a failure to be logged. */
 bool commit_result(struct commit *c, tick_t now, const struct kernel_op *op,
 		   struct commit_failure *f);
 
