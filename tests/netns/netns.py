@@ -58,8 +58,10 @@ def batch(command, lines):
 def finish(jobs):
     """Feed and wait for processes of `batch`, which run at the same time."""
     for proc, text in jobs:
-        proc.stdin.write(text)
-        proc.stdin.close()
+        with contextlib.suppress(BrokenPipeError):      # its message comes below
+            proc.stdin.write(text)
+        with contextlib.suppress(BrokenPipeError):
+            proc.stdin.close()
         proc.stdin = None
     for proc, text in jobs:
         err = proc.communicate()[1]
@@ -96,7 +98,8 @@ class Netns:
         finish([self.ip_job(*lines)])
 
     def ip_job(self, *lines):
-        return batch(["ip", "-n", self.name, "-batch", "-"], lines)
+        with self.inside():
+            return batch(["ip", "-batch", "-"], lines)
 
     def nft(self, text):
         with self.inside():
