@@ -48,10 +48,9 @@ static void open_layer3(struct strbuf *out, uint8_t family)
 	strbuf_addf(out, "<layer3 protonum=\"%u\" protoname=\"%s\">", family, name);
 }
 
-static void open_layer4(struct strbuf *out, uint8_t proto, bool known)
+static void open_layer4(struct strbuf *out, uint8_t proto)
 {
-	strbuf_addf(out, "<layer4 protonum=\"%u\" protoname=\"%s\">", proto,
-		    known ? proto_name(proto) : "unknown");
+	strbuf_addf(out, "<layer4 protonum=\"%u\" protoname=\"%s\">", proto, proto_name(proto));
 }
 
 static void xml_addrs(struct strbuf *out, const struct tuple *t)
@@ -83,7 +82,7 @@ static void xml_direction(struct strbuf *out, const struct flow *f, int dir)
 	open_layer3(out, t->family);
 	xml_addrs(out, t);
 	strbuf_add(out, "</layer3>");
-	open_layer4(out, t->proto, t != &none);
+	open_layer4(out, t->proto);
 	xml_ports(out, t, t->proto);
 	strbuf_add(out, "</layer4>");
 	if (f->has & (dir == 0 ? FLOW_HAS_ZONE_ORIG : FLOW_HAS_ZONE_REPLY))
@@ -148,7 +147,7 @@ static void xml_expect_layer3(struct strbuf *out, const struct expect *e)
 
 static void xml_expect_layer4(struct strbuf *out, const struct expect *e)
 {
-	open_layer4(out, e->tuple.proto, true);
+	open_layer4(out, e->tuple.proto);
 	strbuf_add(out, "<expected>");
 	xml_ports(out, &e->tuple, e->tuple.proto);
 	strbuf_add(out, "</expected><mask>");

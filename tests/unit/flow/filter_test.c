@@ -213,6 +213,18 @@ Test(filter, refused_networks)
 	cr_assert_eq(add("fd00::1", 127), 0);
 }
 
+/* The same address under every length: as many networks, in neighbouring places. */
+Test(filter, lengths_are_apart)
+{
+	for (unsigned int prefix = 0; prefix <= 128; prefix++) {
+		cr_assert_eq(add("::", (uint8_t)prefix), 0, "%u", prefix);
+		if (prefix <= 32)
+			cr_assert_eq(add("0.0.0.0", (uint8_t)prefix), 0, "%u", prefix);
+	}
+	for (unsigned int prefix = 0; prefix <= 128; prefix++)
+		cr_assert_eq(add("::", (uint8_t)prefix), -EEXIST, "%u", prefix);
+}
+
 static bool in_net(const struct filter_net *n, const struct addr *a)
 {
 	for (unsigned int bit = 0; bit < n->prefix; bit++)

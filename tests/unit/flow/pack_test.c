@@ -193,6 +193,27 @@ Test(pack, translation_costs_what_differs)
 	cr_assert_eq(ext_of(&f), 6);
 }
 
+/* Neither the inverse nor a translation of it: kept whole. */
+Test(pack, odd_reply_tuples)
+{
+	struct flow f;
+
+	tcp4(&f);
+	f.reply.proto = IPP_UDP;
+	cr_assert_gt(ext_of(&f), 0);
+	tcp4(&f);
+	f.reply.icmp_type = 3;
+	cr_assert_gt(ext_of(&f), 0);
+	tcp4(&f);
+	f.reply.icmp_code = 4;
+	cr_assert_gt(ext_of(&f), 0);
+	tcp4(&f);
+	f.reply.family = FAM_IP6;
+	cr_assert_gt(ext_of(&f), 0);
+	memset(&f.reply, 0, sizeof(f.reply));
+	cr_assert_gt(ext_of(&f), 0);
+}
+
 Test(pack, rare_parts_are_short)
 {
 	struct flow f;
