@@ -18,7 +18,6 @@ struct loop {
 	ev_prepare before_wait;
 	ev_check after_wait;
 	ev_timer alarm;            /* wakes us for the first of "timers" */
-	ev_idle no_wait;           /* active: something is due, do not sleep */
 	struct loop_timer timers;  /* ring, earliest first; head is no timer */
 	tick_t now;
 	void (*hook)(void *ctx);
@@ -107,21 +106,20 @@ static void run_timers(struct loop *l)
 /* ---- one turn ---- */
 
 /*
- * Have libev wake up for the first timer. libev never waits less than a
- * millisecond for a timer of its own; the idle watcher makes it not wait.
+ * Have libev wake up for the first timer. For what is due already, and for the
+ * end of the loop, it must not sleep at all: the alarm has then expired.
  */
 static void arm(struct loop *l)
 {
 	const struct loop_timer *first = l->timers.next;
+	tick_t wait = 0;
 
-	if (first == &l->timers)
+	if (!l->stop && first == &l->timers)
 		return;
-	if (first->at <= l->now) {
-		ev_idle_start(l->ev, &l->no_wait);
-		return;
-	}
+	if (!l->stop)
+		wait = tick_since(first->at, l->now);
 	ev_now_update(l->ev);
-	ev_timer_set(&l->alarm, (double)(first->at - l->now) / (double)TICK_SEC, 0.);
+	ev_timer_set(&l->alarm, (double)wait / (double)TICK_SEC, 0.);
 	ev_timer_start(l->ev, &l->alarm);
 }
 
@@ -134,10 +132,7 @@ static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
 	run_timers(l);
 	if (l->hook)
 		l->hook(l->hook_ctx);
-	if (l->stop)
-		ev_idle_start(l->ev, &l->no_wait);
-	else
-		arm(l);
+	arm(l);
 }
 
 static void on_after_wait(struct ev_loop *ev, ev_check *w, int revents)
@@ -147,15 +142,9 @@ static void on_after_wait(struct ev_loop *ev, ev_check *w, int revents)
 	(void)ev, (void)revents;
 	l->now = clock_now();
 	ev_timer_stop(l->ev, &l->alarm);
-	ev_idle_stop(l->ev, &l->no_wait);
 }
 
 static void on_alarm(struct ev_loop *ev, ev_timer *w, int revents)
-{
-	(void)ev, (void)w, (void)revents;
-}
-
-static void on_idle(struct ev_loop *ev, ev_idle *w, int revents)
 {
 	(void)ev, (void)w, (void)revents;
 }
@@ -178,7 +167,6 @@ struct loop *loop_new(void)
 	/* Before the descriptors' callbacks, which ask for the time. */
 	ev_set_priority(&l->after_wait, EV_MAXPRI);
 	ev_timer_init(&l->alarm, on_alarm, 0., 0.);
-	ev_idle_init(&l->no_wait, on_idle);
 	l->before_wait.data = l;
 	l->after_wait.data = l;
 	ev_prepare_start(l->ev, &l->before_wait);
@@ -192,7 +180,6 @@ void loop_free(struct loop *l)
 		return;
 	assert(l->timers.next == &l->timers);
 	ev_timer_stop(l->ev, &l->alarm);
-	ev_idle_stop(l->ev, &l->no_wait);
 	ev_check_stop(l->ev, &l->after_wait);
 	ev_prepare_stop(l->ev, &l->before_wait);
 	ev_loop_destroy(l->ev);

@@ -20,6 +20,17 @@ static tick_t least(const struct heap_node *v)
 	return at;
 }
 
+/* No node is earlier than the one above it. */
+static bool ordered(const struct heap *h)
+{
+	uint32_t i;
+
+	for (i = 2; i <= h->n; i++)
+		if (h->v[i - 1]->at < h->v[i / 2 - 1]->at || h->v[i - 1]->pos != i)
+			return false;
+	return true;
+}
+
 Test(heap, empty)
 {
 	struct heap h;
@@ -84,6 +95,7 @@ Test(heap, random_walk)
 			heap_del(&h, n);
 		cr_assert_eq(heap_top(&h) ? heap_top(&h)->at : TICK_NEVER, least(v), "step %d",
 			     step);
+		cr_assert(ordered(&h), "step %d", step);
 	}
 	heap_fini(&h);
 }

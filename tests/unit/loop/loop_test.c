@@ -293,12 +293,16 @@ Test(loop, works_in_the_child_after_fork)
 			_exit(2);
 		loop_once(t.l, true);
 		raise(SIGUSR1);
-		loop_io_want(t.l, &io, 0);
+		loop_io_want(t.l, &io, LOOP_WRITE);
 		loop_run(t.l);
 		_exit(t.n == 2 && t.s[0] == 'r' && t.s[1] == '1' ? 0 : 1);
 	}
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	/* What the child watched is no business of its parent's loop. */
+	cr_assert_eq(t.n, 0);
+	loop_once(t.l, false);
+	cr_assert_str_eq(t.s, "r");
 	loop_signal_stop(t.l, &sig);
 	loop_io_want(t.l, &io, 0);
 	loop_free(t.l);
