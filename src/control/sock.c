@@ -203,29 +203,8 @@ static void client_start(struct control_client *cl, const struct control_request
 	client_reply(cl);
 }
 
-/*
- * The client sends no more. If it is gone altogether that ends it, else it waits
- * for its reply. False: it is gone.
- */
-static bool client_eof(struct control_client *cl)
-{
-	struct pollfd pfd = { .fd = cl->io.fd };
-
-	if (cl->state == CLIENT_READING) {
-		cl->c->stats.read_failed++;
-		client_drop(cl);
-		return false;
-	}
-	if (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLHUP | POLLERR)) {
-		cl->c->stats.broken++;
-		client_drop(cl);
-		return false;
-	}
-	cl->half_closed = true;
-	return true;
-}
-
-static void client_request(struct control_client *cl)
+/* Look at what has come in. False: the request is not complete yet. */
+static bool client_request(struct control_client *cl)
 {
 	struct control_request rq;
 	int ret = control_request_read(&rq, cl->in, cl->in_len);
@@ -236,38 +215,59 @@ static void client_request(struct control_client *cl)
 		cl->c->stats.unknown++;
 		client_refuse(cl, CONTROL_CODE_BAD_REQUEST);
 	}
+	return ret != 0;
 }
 
-/* Read once. What comes after the request is thrown away. False: it is gone. */
+/* Read a piece of the request. True: it is complete, or the client is gone. */
 static bool client_read(struct control_client *cl)
 {
-	bool reading = cl->state == CLIENT_READING;
-	char waste[256];
 	ssize_t n;
 
-	assert(!reading || cl->in_len < sizeof(cl->in));
-	if (reading)
-		n = recv(cl->io.fd, cl->in + cl->in_len, sizeof(cl->in) - cl->in_len, 0);
-	else
-		n = recv(cl->io.fd, waste, sizeof(waste), 0);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR || client_eof(cl);
-	if (n == 0)
-		return client_eof(cl);
-	if (!reading)
+	assert(cl->state == CLIENT_READING && cl->in_len < sizeof(cl->in));
+	n = recv(cl->io.fd, cl->in + cl->in_len, sizeof(cl->in) - cl->in_len, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		cl->c->stats.read_failed++;
+		client_drop(cl);
 		return true;
+	}
 	cl->in_len += (size_t)n;
-	client_request(cl);
-	return false;
+	return client_request(cl);
+}
+
+/*
+ * What comes after the request is thrown away. At the end of it the client has
+ * either gone, or sends no more and waits for its reply. False: it is gone.
+ */
+static bool client_listen(struct control_client *cl)
+{
+	struct pollfd pfd = { .fd = cl->io.fd };
+	char waste[256];
+	ssize_t n = recv(cl->io.fd, waste, sizeof(waste), 0);
+
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return true;
+	if (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLHUP | POLLERR)) {
+		cl->c->stats.broken++;
+		client_drop(cl);
+		return false;
+	}
+	cl->half_closed = true;
+	return true;
 }
 
 static void on_client(void *ctx, unsigned int ready)
 {
 	struct control_client *cl = ctx;
 
-	if (ready & LOOP_READ && !cl->half_closed && !client_read(cl))
+	if (cl->state == CLIENT_READING) {
+		client_read(cl);
 		return;
-	if (cl->state != CLIENT_READING && ready & LOOP_WRITE)
+	}
+	if (ready & LOOP_READ && !cl->half_closed && !client_listen(cl))
+		return;
+	if (ready & LOOP_WRITE)
 		client_reply(cl);
 	else
 		client_watch(cl);
@@ -277,7 +277,9 @@ static void on_client_timeout(void *ctx)
 {
 	struct control_client *cl = ctx;
 
-	assert(cl->state == CLIENT_READING);
+	/* Perhaps it is us who are late, and the request is there. */
+	if (client_read(cl))
+		return;
 	cl->c->stats.timeouts++;
 	client_refuse(cl, CONTROL_CODE_TIMEOUT);
 }

@@ -406,6 +406,22 @@ Test(sock_path, a_request_has_its_time, .fini = teardown)
 	cr_assert_str_eq(answer(half), "0200 ok\na");
 }
 
+/* The loop was held up while the request lay in the socket. */
+Test(sock_path, a_late_daemon_blames_nobody, .fini = teardown)
+{
+	struct timespec pause = { .tv_nsec = 5 * (long)TICK_MSEC };
+	int fd;
+
+	open_with(0, TICK_MSEC);
+	fd = client();
+	turn();
+	cr_assert_eq(stats().clients, 1);
+	say(fd, "stats\n");
+	nanosleep(&pause, NULL);
+	cr_assert_str_eq(answer(fd), "0200 ok\n");
+	cr_assert_eq(stats().timeouts, 0);
+}
+
 Test(sock, who_does_not_read_delays_nobody_and_costs_one_buffer)
 {
 	int slow = client(), fd, i;
@@ -499,26 +515,31 @@ static void stop_loop(void *ctx)
 /* Neither a reply that is not ready nor one that is not read keeps the loop awake. */
 Test(sock, waiting_costs_no_time)
 {
-	int later = client(), silent = client(), slow = client(), turns = 0;
+	int later = client(), quiet = client(), silent = client(), slow = client();
+	int turns = 0;
 	struct loop_timer timer;
 
 	h.later = true;
 	say(later, "commit\n");
-	AWAIT(h.started == 1);
+	say(quiet, "commit\n");
+	cr_assert_eq(shutdown(quiet, SHUT_WR), 0);
+	AWAIT(h.started == 2);
 	h.later = false;
 	h.size = 64 << 20;
 	say(slow, "dump-internal\n");
-	AWAIT(h.started == 2);
+	AWAIT(h.started == 3);
 	AWAIT(h.fills_in_turn == 0);
 	loop_timer_init(&timer, stop_loop, d.l);
 	loop_timer_set(d.l, &timer, clock_now() + 30 * TICK_MSEC);
 	loop_on_turn(d.l, count_turn, &turns);
 	loop_run(d.l);
 	cr_assert_leq(turns, 10);
+	/* Who sends no more is not listened to; it is found to be gone when written to. */
+	close(quiet);
 	close(later);
 	close(silent);
 	close(slow);
-	AWAIT(stats().clients == 0);
+	AWAIT(stats().clients == 1);
 }
 
 Test(sock, a_wake_inside_fill_is_not_lost)
