@@ -47,7 +47,7 @@ struct chan_params {
 	uint32_t queue_len;          /* datagrams or batches kept unsent, 0 = default */
 };
 
-#define CHAN_BATCH       64      /* datagrams per system call, and per chan_recv() */
+#define CHAN_BATCH       64      /* datagrams per system call */
 #define CHAN_QUEUE_LEN   128     /* default of queue_len */
 #define CHAN_MTU_MIN     400     /* links below are refused */
 #define CHAN_PAYLOAD_MIN 512     /* any message fits in a datagram, fragmented if it must be */
@@ -93,10 +93,11 @@ struct chan_msg {
 };
 
 /*
- * Up to CHAN_BATCH datagrams, already checked for where they come from. Returns
- * their number; 0 when there is nothing (left), or only refused ones.
+ * Up to max datagrams, at most CHAN_BATCH, already checked for where they come
+ * from. Returns their number; 0 when there is nothing (left), or only refused
+ * ones.
  */
-size_t chan_recv(struct chan *c, struct chan_msg *v);
+size_t chan_recv(struct chan *c, struct chan_msg *v, size_t max);
 
 /* ---- reports ---- */
 

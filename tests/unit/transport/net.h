@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_TESTS_TRANSPORT_NET_H
+#define CTD_TESTS_TRANSPORT_NET_H
+
+/* Addresses, ports, namespaces and log lines for tests with real sockets. */
+#include "transport/chan.h"
+
+/* Address from text, either family. */
+struct chan_addr addr_of(const char *text);
+
+/* A UDP port nobody uses at this address. */
+uint16_t free_port(const char *addr);
+
+/* A link on "lo". */
+struct chan_params udp_params(const char *local, const char *peer, uint16_t port);
+struct chan_params group_params(const char *group, uint16_t port, const char *interface);
+
+/* A plain socket bound to addr, and a datagram from it. */
+int stranger(const char *addr);
+void say(int fd, const char *to, uint16_t port, const void *data, size_t len);
+
+/* Wait until the descriptor is readable, at most 10 seconds. */
+bool readable(int fd);
+bool silent(int fd);
+
+/* One queued and flushed datagram. */
+void send_text(struct chan *c, const char *text);
+
+/*
+ * Go into a network namespace of our own with "lo" up; the test is skipped
+ * without root. (A user namespace cannot be made here: test processes have
+ * threads. Under "unshare -r" everything runs.)
+ */
+void own_network(void);
+
+/* Carry out an ip(8) command line; the test is skipped if that cannot be done. */
+void ip(const char *args);
+
+/* Two joined interfaces v0 and v1, up and running. */
+void veth_pair(void);
+
+/* The system works carrier changes off on its own time: wait for one, at most 10 seconds. */
+void wait_status(const char *interface, enum chan_status want);
+
+/* Collects what is logged. */
+struct captured {
+	struct log log;
+	char text[4096];
+};
+void capture(struct captured *c);
+
+#endif
