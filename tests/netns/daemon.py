@@ -110,6 +110,13 @@ class Daemon:
     def crash(self):
         return self.stop(signal.SIGKILL)
 
+    def restart_after_power_loss(self):
+        """Start as the boot of a machine does, where nothing is left in /run."""
+        for suffix in ("lock", "ctl"):
+            with contextlib.suppress(OSError):
+                os.unlink(self.path(suffix))
+        return self.start()
+
     def ctl(self, *args, config=True):
         """Run a command against the daemon."""
         start = time.monotonic()

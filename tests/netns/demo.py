@@ -77,6 +77,7 @@ def main():
     become_root()
     try:
         signal.signal(signal.SIGTERM, raiser(Interrupted))
+        signal.signal(signal.SIGINT, raiser(Interrupted))   # even if it was ignored so far
         good = run_all(args)
         say("As it should be." if good else "This is NOT as it should be.")
         return 0 if good else 1

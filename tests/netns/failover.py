@@ -70,6 +70,34 @@ def failover_ipv6(ctx):
         survive(ctx, lab, mode="FTFW", window=False, server=SERVER6)
 
 
+def there_and_back(ctx, mode):
+    """The old primary returns as a backup, fetches the state, and takes over again."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd, mode=mode)
+        traffic = lab.traffic(ECHO, BULK)
+        wait_full_flow(traffic)
+        lab.wait_in_step()
+        report, _ = fail_over(lab, traffic)
+        all_survive(lab, traffic, report)
+        lab.revive(lab.a)
+        lab.a.daemon.restart_after_power_loss()
+        for word in ("-t", "-n"):
+            lab.a.daemon.ok(word)
+        lab.note(f"a in step again after {lab.wait_in_step(owner=lab.b, backup=lab.a):.2f} s")
+        report, _ = fail_over(lab, traffic, old=lab.b, new=lab.a)
+        all_survive(lab, traffic, report)
+
+
+@test()
+def failover_ftfw_and_back(ctx):
+    there_and_back(ctx, "FTFW")
+
+
+@test()
+def failover_notrack_and_back(ctx):
+    there_and_back(ctx, "NOTRACK")
+
+
 @test(limit=90)
 def failover_loss30(ctx):
     """FT-FW over a link that loses 30 % of the datagrams in each direction."""

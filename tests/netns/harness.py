@@ -243,6 +243,7 @@ def main():
         return 2
     try:
         signal.signal(signal.SIGTERM, raiser(Interrupted))
+        signal.signal(signal.SIGINT, raiser(Interrupted))   # even if it was ignored so far
         return 0 if _run_all(args, [t for t in chosen for _ in range(args.repeat)]) else 1
     except (KeyboardInterrupt, Interrupted):
         print("Bail out! interrupted", flush=True)

@@ -63,7 +63,8 @@ delete table inet loss
 table inet loss {{
     chain sync {{
         type filter hook prerouting priority -310;
-        iifname "sync0" meta l4proto {{ udp, tcp }} th dport {port} numgen random mod 100 < {percent} drop
+        iifname != "sync0" accept
+        meta l4proto {{ udp, tcp }} th dport {port} numgen random mod 100 < {percent} drop
     }}
 }}
 """
@@ -228,6 +229,14 @@ class Lab:
                                      f"link set {node.name}-wan0 down"),
                 node.ns.ip_job("link set sync0 down")])
 
+    def revive(self, node):
+        """Power is back: a node with an empty table and without the floating addresses."""
+        lines = [f"address del {addr} dev {dev}" for dev in FLOATING for addr in FLOATING[dev]]
+        node.ns.ip(*lines, "link set sync0 up", f"address add {node.sync6}/64 dev sync0 nodad")
+        node.ns.run(["conntrack", "-F"])
+        self.ns["sw"].ip(f"link set {node.name}-lan0 up", f"link set {node.name}-wan0 up")
+        wait_for(self._forwarding, 5, "all ports of the switch forward", 0.005)
+
     def take_over(self, node, commands=("-c", "-f", "-R", "-B")):
         """What a cluster manager does: addresses, announcement, commands."""
         self._hold_addresses(node)
@@ -242,25 +251,26 @@ class Lab:
     def traffic(self, echo=20, bulk=12, churn=0, server=SERVER4):
         return Traffic(self.traffic_binary, self.ns["cl"], self.ns["sv"], server, echo, bulk, churn)
 
-    def _views(self):
+    @staticmethod
+    def _views(owner, backup):
         return [{(f.key, f.state) for f in node.daemon.flows(option)}
-                for node, option in ((self.a, "-i"), (self.b, "-e"))]
+                for node, option in ((owner, "-i"), (backup, "-e"))]
 
-    def in_step(self):
-        """True if b's external view has exactly a's own flows, in the same states."""
-        mine, theirs = self._views()
+    def in_step(self, owner=None, backup=None):
+        """True if the backup's external view is exactly the owner's own flows and states."""
+        mine, theirs = self._views(owner or self.a, backup or self.b)
         return mine and mine == theirs
 
-    def difference(self):
-        mine, theirs = self._views()
-        return f"{len(mine - theirs)} of {len(mine)} missing, {len(theirs - mine)} too many"
-
-    def wait_in_step(self, timeout=10):
+    def wait_in_step(self, timeout=10, owner=None, backup=None):
+        """Returns the seconds it took."""
+        owner, backup = owner or self.a, backup or self.b
         start = time.monotonic()
         try:
-            wait_for(self.in_step, timeout, "external flows of b equal internal flows of a", 0.05)
+            wait_for(lambda: self.in_step(owner, backup), timeout, "backup in step", 0.05)
         except TimedOut as late:
-            raise TimedOut(f"{late} ({self.difference()})") from None
+            mine, theirs = self._views(owner, backup)
+            raise TimedOut(f"{late} ({len(mine - theirs)} of {len(mine)} flows missing, "
+                           f"{len(theirs - mine)} too many)") from None
         return time.monotonic() - start
 
 

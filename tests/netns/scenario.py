@@ -35,23 +35,24 @@ def wait_full_flow(traffic):
     wait_for(busy, 20, "all connections in full flow", 0.05)
 
 
-def power_loss(lab, traffic):
-    """The primary is gone; wait until nothing that was on its way arrives any more."""
-    lab.cut(lab.a)
-    if lab.a.daemon.proc:
-        lab.a.daemon.crash()
+def power_loss(lab, traffic, node):
+    """The node is gone; wait until nothing that was on its way arrives any more."""
+    lab.cut(node)
+    if node.daemon.proc:
+        node.daemon.crash()
     traffic.mark()
     wait_for(lambda: traffic.report().silent(0.03), 5, "silence after the power loss", 0.01)
 
 
-def fail_over(lab, traffic, commands=PRIMARY, gap=0.0, recovery=RECOVERY):
-    """Cut a off and promote b. Returns what moved since then, and the longest stall.
+def fail_over(lab, traffic, commands=PRIMARY, gap=0.0, recovery=RECOVERY, old=None, new=None):
+    """Cut the old primary, promote the new. Returns what moved since, and the longest stall.
 
     `gap` is the time a cluster manager needs to notice.
     """
-    power_loss(lab, traffic)
+    old, new = old or lab.a, new or lab.b
+    power_loss(lab, traffic, old)
     time.sleep(gap)
-    results = lab.take_over(lab.b, commands)
+    results = lab.take_over(new, commands)
     for word, result in results.items():
         assert result.code == 0, f"{word} exits {result.code}: {result.err}"
     before = traffic.mark().stall()

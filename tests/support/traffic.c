@@ -50,19 +50,19 @@ enum kind {
 
 struct conn {
 	enum kind kind;
-	int fd;		    /* -1: closed */
-	bool up;	    /* handshake done */
-	bool waiting;	    /* a request is on its way */
-	int error;	    /* errno, EPIPE for an orderly end by the peer */
-	uint16_t port;	    /* own port */
-	uint32_t request;   /* number of the request in work */
-	size_t got;	    /* bytes of its answer so far */
+	int fd; /* -1: closed */
+	bool up; /* handshake done */
+	bool waiting; /* a request is on its way */
+	int error; /* errno, EPIPE for an orderly end by the peer */
+	uint16_t port; /* own port */
+	uint32_t request; /* number of the request in work */
+	size_t got; /* bytes of its answer so far */
 	char answer[REQUEST_LEN];
-	uint64_t bytes;	    /* received since the mark */
-	uint64_t answers;   /* whole answers since the mark */
-	int64_t last;	    /* when something arrived last */
-	int64_t worst;	    /* longest silence since the mark */
-	int64_t due;	    /* when the next request goes out */
+	uint64_t bytes; /* received since the mark */
+	uint64_t answers; /* whole answers since the mark */
+	int64_t last; /* when something arrived last */
+	int64_t worst; /* longest silence since the mark */
+	int64_t due; /* when the next request goes out */
 };
 
 struct client {
@@ -71,7 +71,7 @@ struct client {
 	socklen_t addr_len;
 	struct conn *conns;
 	int n, n_echo;
-	int churn;		/* connections per second */
+	int churn; /* connections per second */
 	int64_t churn_due, start;
 	uint64_t churn_ok, churn_failed;
 	bool done;
