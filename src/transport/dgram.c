@@ -22,10 +22,7 @@
 
 struct rx_meta {
 	struct sockaddr_storage from;
-	union {                  /* aligned for struct cmsghdr */
-		struct cmsghdr align;
-		uint8_t room[RX_CONTROL];
-	} control;
+	_Alignas(struct cmsghdr) uint8_t control[RX_CONTROL];
 	struct iovec iov;
 };
 
@@ -54,7 +51,7 @@ struct chan_rx *dgram_rx_new(void)
 		rx->msgs[i].msg_hdr.msg_name = &m->from;
 		rx->msgs[i].msg_hdr.msg_iov = &m->iov;
 		rx->msgs[i].msg_hdr.msg_iovlen = 1;
-		rx->msgs[i].msg_hdr.msg_control = &m->control;
+		rx->msgs[i].msg_hdr.msg_control = m->control;
 	}
 	return rx;
 }
