@@ -26,7 +26,6 @@
 #define CONFIG_PATH           257      /* log and lock files, with the NUL */
 #define CONFIG_SOCKET_PATH    108      /* sun_path, with the NUL */
 #define CONFIG_EXPECT_HELPERS 32       /* names in ExpectationSync */
-#define CONFIG_HELPERS        64       /* Type blocks in Helper */
 #define CONFIG_FILE_MAX       (64u << 20) /* bytes of a file */
 
 /* ---- what was said while reading ---- */

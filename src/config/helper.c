@@ -61,6 +61,7 @@ static struct config_helper *take(struct config *c, const char *name, uint8_t fa
 	return NULL;
 }
 
+/* At most one for each name, family and protocol of the table, so the list is bounded. */
 static int append(struct reader *r, const struct known *k, uint8_t family, uint8_t proto)
 {
 	struct config *c = r->c;
@@ -68,8 +69,6 @@ static int append(struct reader *r, const struct known *k, uint8_t family, uint8
 
 	if (take(c, k->name, family, proto))
 		return 0;
-	if (c->n_helpers == CONFIG_HELPERS)
-		return reader_fail(r, &r->token, "too many helpers, at most %d", CONFIG_HELPERS);
 	h = realloc(c->helpers, (c->n_helpers + 1) * sizeof(*h));
 	if (!h)
 		return r->err = -ENOMEM;

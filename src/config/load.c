@@ -22,17 +22,35 @@ void config_free(struct config *c)
 	memset(c, 0, sizeof(*c));
 }
 
+/* The mark that some editors put before a text in UTF-8 is not part of it. */
+#define MARK "\xef\xbb\xbf"
+#define MARK_LEN 3
+
 /* The scanner wants two NULs behind the text and writes into it. */
+static char *scannable(const char **text, size_t *len)
+{
+	char *copy;
+
+	if (*len >= MARK_LEN && memcmp(*text, MARK, MARK_LEN) == 0) {
+		*text += MARK_LEN;
+		*len -= MARK_LEN;
+	}
+	copy = malloc(*len + 2);
+	if (!copy)
+		return NULL;
+	if (*len)
+		memcpy(copy, *text, *len);
+	copy[*len] = copy[*len + 1] = '\0';
+	return copy;
+}
+
 static int scan(struct reader *r, const char *text, size_t len)
 {
-	char *copy = malloc(len + 2);
+	char *copy = scannable(&text, &len);
 	int rc;
 
 	if (!copy)
 		return -ENOMEM;
-	if (len)
-		memcpy(copy, text, len);
-	copy[len] = copy[len + 1] = '\0';
 	rc = lexer_open(r, copy, len);
 	if (!rc) {
 		rc = conf_yyparse(r->scanner, r);

@@ -63,6 +63,26 @@ Test(load, unknown_device_is_a_warning)
 	config_msgs_free(&m);
 }
 
+/* The host's database is asked with CONFIG_HOST only, for names it alone could know. */
+Test(load, protocols_of_the_host)
+{
+	const char *text = "General { Filter { Protocol Accept { tcp ctd-no-such-protocol mptcp "
+			   "a-name-that-is-longer-than-any-name-a-protocol-could-ever-have-at-all"
+			   " } } }";
+	unsigned int flags;
+
+	for (flags = 0; flags <= CONFIG_HOST; flags++) {
+		struct config_msgs m = {.n = 0};
+		struct config c;
+
+		cr_expect_eq(config_parse_text(text, strlen(text), "x", flags, &c, &m), 0);
+		cr_expect_eq(m.n, 3);
+		cr_expect(c.filter.protos[IPP_TCP]);
+		config_free(&c);
+		config_msgs_free(&m);
+	}
+}
+
 static void expect_unreadable(const char *path, int want)
 {
 	struct config_msgs m = {.n = 0};
