@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The invariants. Watches the datagrams from outside, decodes them with the
+ * codec, and looks into the engines only through their reports.
+ *
+ *  ack-truth   an ACK covers only numbers that reached the node in order
+ *  nack-truth  a NACK names only numbers that did not (late ones are dropped)
+ *  storm       messages per virtual second are bounded
+ *  bounded     unacknowledged elements, cache entries and memory have a ceiling
+ *  own-quiet   what a node injected itself is not announced by it
+ *  converge    after healing, each external cache equals the owner's internal one
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/seq.h"
+#include "wire/codec.h"
+#include "wire/message.h"
+#include "world.h"
+
+#define STORM_LIMIT 20000u
+
+static bool seen(const struct oracle *o, uint32_t n)
+{
+	const uint32_t d = n - o->first;
+
+	return o->any && d < SIM_SEEN && (o->seen[d / 8] >> (d % 8) & 1);
+}
+
+static void check_range(struct world *w, uint8_t from, const struct wire_msg *m)
+{
+	const struct oracle *o = &w->n[from].from_peer;
+	const bool ack = (m->h.flags & WIRE_F_ACK) != 0;
+
+	if (seq_diff(m->to, m->from) < 0 || m->to - m->from >= SIM_SEEN) {
+		world_fail(w, "range", "node %u: %s of %u..%u", from, ack ? "ACK" : "NACK", m->from,
+			   m->to);
+		return;
+	}
+	for (uint32_t n = m->from;; n++) {
+		if (ack && !seen(o, n))
+			world_fail(w, "ack-truth", "node %u acknowledges %u of %u..%u, never received",
+				   from, n, m->from, m->to);
+		if (!ack && seen(o, n))
+			world_fail(w, "nack-truth", "node %u asks again for %u of %u..%u, received",
+				   from, n, m->from, m->to);
+		if (n == m->to || w->broken)
+			return;
+	}
+}
+
+static void check_own_quiet(struct world *w, uint8_t from, const struct wire_msg *m)
+{
+	const struct wire_params wp = { 0 };
+	struct engine_stats st;
+	struct node *n = &w->n[from];
+	struct flow f;
+
+	if (!n->committed || m->h.type == WIRE_CT_DESTROY)
+		return;
+	engine_get_stats(n->e, &st);
+	if (st.peer[0].bulks != n->bulks_at_commit || st.peer[0].bulk_running) {
+		n->committed = false;          /* a bulk sends everything, as it should */
+		return;
+	}
+	if (wire_flow_decode(&wp, m->body, m->body_len, &f) < 0)
+		return;
+	for (int i = 0; i < SIM_FLOWS; i++)
+		if (n->k.flows[i].used && n->k.flows[i].injected &&
+		    tuple_equal(&n->k.flows[i].f.orig, &f.orig) && n->k.flows[i].f.zone == f.zone)
+			world_fail(w, "own-quiet", "node %u announces flow %u that it injected", from,
+				   kernel_number(&f));
+}
+
+static void count_storm(struct world *w, uint8_t from)
+{
+	struct oracle *o = &w->n[from].from_peer;
+
+	if (w->now - o->second >= TICK_SEC) {
+		o->second = w->now;
+		o->sent_msgs = 0;
+	}
+	if (++o->sent_msgs > STORM_LIMIT)
+		world_fail(w, "storm", "node %u sent %" PRIu64 " messages within a second", from,
+			   o->sent_msgs);
+}
+
+void oracle_sent(struct world *w, uint8_t from, const uint8_t *data, size_t len)
+{
+	struct wire_msg m;
+	size_t used;
+
+	while (len && !w->broken) {
+		if (wire_message_next(data, len, &m, &used) < 0) {
+			world_fail(w, "well-formed", "node %u sent an undecodable message", from);
+			return;
+		}
+		count_storm(w, from);
+		if (m.h.type == WIRE_CONTROL && (m.h.flags & (WIRE_F_ACK | WIRE_F_NACK)))
+			check_range(w, from, &m);
+		else if (m.h.type <= WIRE_CT_DESTROY)
+			check_own_quiet(w, from, &m);
+		data += used;
+		len -= used;
+	}
+}
+
+/* Before the engine sees it: an ACK may go out in the same turn. */
+void oracle_delivered(struct world *w, uint8_t to, const uint8_t *data, size_t len)
+{
+	struct oracle *o = &w->n[to].from_peer;
+	struct wire_msg m;
+	size_t used;
+
+	while (len) {
+		uint32_t d;
+
+		if (wire_message_next(data, len, &m, &used) < 0)
+			return;
+		if (!o->any) {
+			o->any = true;
+			o->first = m.h.seq;
+			o->max = m.h.seq - 1;
+		}
+		d = m.h.seq - o->first;
+		if (d < SIM_SEEN && seq_after(m.h.seq, o->max)) {
+			o->seen[d / 8] |= (uint8_t)(1u << (d % 8));
+			o->max = m.h.seq;
+		}
+		data += used;
+		len -= used;
+	}
+}
+
+void oracle_step(struct world *w)
+{
+	struct engine_stats st;
+
+	for (uint8_t i = 0; i < SIM_NODES; i++) {
+		if (!w->n[i].up)
+			continue;
+		engine_get_stats(w->n[i].e, &st);
+		if (st.peer[0].window > st.peer[0].window_max)
+			world_fail(w, "bounded", "node %u: %u elements unacknowledged, limit %u", i,
+				   st.peer[0].window, st.peer[0].window_max);
+		for (int c = 0; c < 4; c++)
+			if (st.cache[c].objects > 4 * SIM_FLOWS || st.cache[c].bytes > 4u << 20)
+				world_fail(w, "bounded", "node %u: cache %d holds %u entries, %zu bytes",
+					   i, c, st.cache[c].objects, st.cache[c].bytes);
+	}
+}
+
+/* ---- convergence ---- */
+
+struct listing {
+	uint32_t n;
+	struct flow f[SIM_FLOWS * 4];
+};
+
+static void list(struct engine *e, enum engine_cache which, struct listing *l)
+{
+	struct engine_walk walk = { .which = which };
+	struct engine_entry en;
+	uint32_t budget = UINT32_MAX;
+
+	l->n = 0;
+	while (engine_walk_next(e, &walk, &budget, &en) == 1 && l->n < SIM_FLOWS * 4)
+		l->f[l->n++] = en.flow;
+}
+
+static const struct flow *lookup(const struct listing *l, const struct flow *f)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (tuple_equal(&l->f[i].orig, &f->orig) && l->f[i].zone == f->zone)
+			return &l->f[i];
+	return NULL;
+}
+
+/* Does the copy say what the owner's flow says? Timeouts are remaining ones. */
+static bool same_meaning(const struct flow *own, const struct flow *copy)
+{
+	struct tuple ra, rb;
+
+	flow_reply(own, &ra);
+	flow_reply(copy, &rb);
+	return tuple_equal(&ra, &rb) && own->status == copy->status && own->state == copy->state &&
+	       own->mark == copy->mark &&
+	       (own->has & FLOW_HAS_MARK) == (copy->has & FLOW_HAS_MARK);
+}
+
+static bool differs(struct world *w, bool complain, uint8_t owner, const char *what, uint32_t number)
+{
+	if (complain)
+		world_fail(w, "converge", "flow %u of node %u is %s on its peer", number, owner, what);
+	return false;
+}
+
+static bool pair_converged(struct world *w, uint8_t owner, bool complain)
+{
+	static struct listing own, copy;
+	const struct node *n = &w->n[owner];
+
+	list(n->e, ECACHE_INTERNAL, &own);
+	list(w->n[1 - owner].e, ECACHE_EXTERNAL, &copy);
+	for (uint32_t i = 0; i < own.n; i++) {
+		const struct flow *c = lookup(&copy, &own.f[i]);
+
+		if (!c)
+			return differs(w, complain, owner, "missing", kernel_number(&own.f[i]));
+		if (!same_meaning(&own.f[i], c))
+			return differs(w, complain, owner, "different", kernel_number(&own.f[i]));
+	}
+	for (uint32_t i = 0; i < copy.n; i++)
+		if (!lookup(&own, &copy.f[i]) && !n->excused[kernel_number(&copy.f[i])])
+			return differs(w, complain, owner, "stale", kernel_number(&copy.f[i]));
+	return true;
+}
+
+/* The internal cache against the kernel itself. */
+static bool kernel_matches(struct world *w, uint8_t node, bool complain)
+{
+	static struct listing own;
+	const struct node *n = &w->n[node];
+	uint32_t live = 0;
+
+	list(n->e, ECACHE_INTERNAL, &own);
+	for (int i = 0; i < SIM_FLOWS; i++) {
+		if (!n->k.flows[i].used)
+			continue;
+		live++;
+		if (!lookup(&own, &n->k.flows[i].f)) {
+			if (complain)
+				world_fail(w, "kernel", "node %u: flow %u is in the kernel only", node,
+					   kernel_number(&n->k.flows[i].f));
+			return false;
+		}
+	}
+	if (live != own.n) {
+		if (complain)
+			world_fail(w, "kernel", "node %u: %u flows cached, %u in the kernel", node, own.n,
+				   live);
+		return false;
+	}
+	return true;
+}
+
+bool oracle_converged(struct world *w, bool complain)
+{
+	for (uint8_t i = 0; i < SIM_NODES; i++)
+		if (!kernel_matches(w, i, complain) || !pair_converged(w, i, complain))
+			return false;
+	return true;
+}
