@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_DAEMON_PROCESS_H
+#define CTD_DAEMON_PROCESS_H
+
+/* What a daemon does with its own process: lock file, background, scheduling. */
+#include <stdbool.h>
+#include "base/log.h"
+#include "config/config.h"
+
+/*
+ * Take the lock file: created if missing (mode 0600), locked while the process
+ * lives, so that a file left behind by a crash does not hinder. Returns a
+ * descriptor; -EWOULDBLOCK if a living process holds it, or another negated
+ * errno.
+ */
+int process_lock(const char *path);
+
+/* Remove the file and give the lock back. fd < 0: nothing. */
+void process_unlock(const char *path, int fd);
+
+/*
+ * Go to the background. Returns in the child with *ready set to a descriptor for
+ * process_ready(); the parent waits for that and never returns here: its exit
+ * status comes back through *parent_status (true in the parent). Negated errno
+ * if there was no fork.
+ */
+int process_background(bool *is_parent, int *parent_status, int *ready);
+
+/*
+ * Child: tell the waiting parent that the daemon serves, and let go of the
+ * terminal. ready < 0: nothing.
+ */
+void process_ready(int ready);
+
+/* Set the scheduler as configured; a refusal is a warning, not an error. */
+void process_schedule(const struct config_general *g, const struct log *log);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_DAEMON_PRIV_H
+#define CTD_DAEMON_PRIV_H
+
+/* The daemon's parts, shared by the files of this folder only. */
+#include "config/config.h"
+#include "control/sock.h"
+#include "engine/engine.h"
+#include "kernel/apply.h"
+#include "kernel/dump.h"
+#include "kernel/events.h"
+#include "loop/clock.h"
+#include "loop/loop.h"
+#include "observe/sinks.h"
+
+struct daemon;
+
+/* The kernel's tables: events, dumps, operations (tables.c). */
+struct tables {
+	struct kernel_events *events;
+	struct kernel_applier *applier;
+	struct kernel_dump *dump;         /* NULL: none under way */
+	struct loop_io events_io, dump_io;
+	struct loop_timer pause;          /* events are left waiting until then */
+	tick_t last_drain;
+	uint64_t events_lost_io;          /* reads that failed for good */
+	uint64_t dump_failed;
+	uint64_t apply_failed;
+};
+
+/* The dedicated link (peers.c). */
+struct peer_link;
+
+struct daemon {
+	const struct config *cfg;
+	struct sinks *sinks;
+	const struct log *log;
+	struct loop *loop;
+	struct filter *filter;
+	struct engine *engine;
+	struct tables tables;
+	struct peer_link *link;           /* NULL: none configured */
+	struct control *control;
+	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
+	struct loop_signal sig_term, sig_int, sig_hup;
+	int lock_fd;
+	tick_t started;
+	bool stopping;
+	uint64_t next_tag;
+	struct admin_job *jobs;           /* clients waiting for a job (admin.c) */
+};
+
+/* ---- tables.c ---- */
+int tables_open(struct daemon *d);
+void tables_close(struct daemon *d);
+/* Start listening; the first dump has been asked for. */
+void tables_listen(struct daemon *d);
+/* A dump the engine asked for. */
+void tables_dump(struct daemon *d, bool expects);
+/* One slice of dump reading and of kernel operations. True: there is more to do. */
+bool tables_turn(struct daemon *d);
+
+/* ---- peers.c ---- */
+int peers_open(struct daemon *d);
+void peers_close(struct daemon *d);
+/* Send what the engine has for the peers, a slice. True: there is more. */
+bool peers_turn(struct daemon *d);
+struct link_stats;
+size_t peers_stats(const struct daemon *d, struct link_stats *out, size_t cap);
+
+/* ---- admin.c ---- */
+int admin_open(struct daemon *d);
+void admin_close(struct daemon *d);
+void admin_job_done(struct daemon *d, uint64_t tag);
+/* Replies that wait for the daemon's end are closed by admin_close(). */
+
+/* ---- daemon.c ---- */
+void daemon_stop(struct daemon *d);
+
+#endif

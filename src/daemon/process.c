@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The daemon's own process: lock file, background, scheduling. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "daemon/process.h"
+
+/* Is the file behind fd still the one of that name? A clean end removes it. */
+static bool same_file(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
+}
+
+int process_lock(const char *path)
+{
+	for (int tries = 0; tries < 10; tries++) {
+		int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+		int err;
+
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 && same_file(fd, path))
+			return fd;
+		err = errno;
+		if (err == EWOULDBLOCK && same_file(fd, path)) {
+			close(fd);
+			return -EWOULDBLOCK;
+		}
+		close(fd);                     /* removed under our hands: once more */
+	}
+	return -EWOULDBLOCK;
+}
+
+void process_unlock(const char *path, int fd)
+{
+	if (fd < 0)
+		return;
+	unlink(path);
+	close(fd);
+}
+
+/* The parent's part: 0 once the child says so, 1 if it ends before that. */
+static int wait_for_child(int fd, pid_t pid)
+{
+	char c = 1;
+	ssize_t n;
+	int status;
+
+	do
+		n = read(fd, &c, 1);
+	while (n < 0 && errno == EINTR);
+	close(fd);
+	if (n == 1)
+		return c;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return EXIT_FAILURE;
+}
+
+int process_background(bool *is_parent, int *parent_status, int *ready)
+{
+	int fds[2];
+	pid_t pid;
+
+	*is_parent = false;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		int err = errno;
+
+		close(fds[0]);
+		close(fds[1]);
+		return -err;
+	}
+	if (pid > 0) {
+		close(fds[1]);
+		*is_parent = true;
+		*parent_status = wait_for_child(fds[0], pid);
+		return 0;
+	}
+	close(fds[0]);
+	setsid();
+	*ready = fds[1];
+	return 0;
+}
+
+void process_ready(int ready)
+{
+	const char ok = 0;
+	ssize_t n;
+	int null;
+
+	if (ready < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		if (null > STDERR_FILENO)
+			close(null);
+	}
+	do                                     /* EPIPE: the parent is gone, nobody waits */
+		n = write(ready, &ok, 1);
+	while (n < 0 && errno == EINTR);
+	close(ready);
+}
+
+void process_schedule(const struct config_general *g, const struct log *log)
+{
+	const int policy = g->sched_policy == CONFIG_SCHED_FIFO ? SCHED_FIFO : SCHED_RR;
+	const struct sched_param sp = { .sched_priority = (int)g->sched_priority };
+
+	if (sched_setscheduler(0, policy, &sp) < 0)
+		log_warning(log, "scheduler configuration failed: %s: running with the default one",
+			    strerror(errno));
+}
