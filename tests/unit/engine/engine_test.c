@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Two engines joined by a lossless pipe, a hand-made kernel, a virtual clock. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/err.h"
+#include "engine/engine.h"
+#include "flow/filter.h"
+
+#define SECS(n) ((n) * TICK_SEC)
+
+static char last_log[1024];
+static int log_lines;
+
+static void keep_log(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	(void)level;
+	log_lines++;
+	snprintf(last_log, sizeof(last_log), "%s", line);
+}
+
+static const struct log test_log = { .emit = keep_log, .max = LOG_LVL_NOTICE };
+
+static struct engine_params params(uint64_t seed)
+{
+	return (struct engine_params){
+		.seed = seed,
+		.npeers = 1,
+		.repl = { .mode = REPL_FTFW, .ack_window = 300, .resend_limit = 1000,
+			  .cures = REPL_CURES_ALL },
+		.cache_limit = 1000,
+		.expect_sync = true,
+		.purge_timeout = 60,
+		.overrun_resync = 30,
+		.log = &test_log,
+	};
+}
+
+/* ---- a pair ---- */
+
+struct pair {
+	struct engine *a, *b;
+	tick_t now;
+};
+
+static void pump(struct pair *p)
+{
+	uint8_t buf[1472];
+	size_t len;
+	bool moved = true;
+
+	while (moved) {
+		moved = false;
+		while ((len = engine_datagram(p->a, p->now, 0, buf, sizeof(buf)))) {
+			engine_input(p->b, p->now, 0, buf, len);
+			moved = true;
+		}
+		while ((len = engine_datagram(p->b, p->now, 0, buf, sizeof(buf)))) {
+			engine_input(p->a, p->now, 0, buf, len);
+			moved = true;
+		}
+	}
+}
+
+static void run_for(struct pair *p, tick_t d)
+{
+	const tick_t end = p->now + d;
+
+	while (p->now < end) {
+		p->now += 50 * TICK_MSEC;
+		engine_tick(p->a, p->now);
+		engine_tick(p->b, p->now);
+		pump(p);
+	}
+}
+
+static struct pair pair_new(const struct engine_params *pa, const struct engine_params *pb)
+{
+	struct pair p = { .now = SECS(1000) };
+
+	p.a = engine_new(pa, p.now);
+	p.b = engine_new(pb, p.now);
+	cr_assert(p.a && p.b);
+	return p;
+}
+
+static struct pair pair_default(void)
+{
+	const struct engine_params pa = params(1), pb = params(2);
+
+	return pair_new(&pa, &pb);
+}
+
+static void pair_free(struct pair *p)
+{
+	engine_free(p->a);
+	engine_free(p->b);
+}
+
+static struct flow tcp_flow(uint16_t sport, uint32_t id)
+{
+	struct flow f;
+
+	flow_init(&f);
+	f.has = FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_PORTS | FLOW_HAS_REPLY |
+		FLOW_HAS_STATE | FLOW_HAS_ID;
+	f.orig.family = FAM_IP4;
+	f.orig.src.b[0] = 10;
+	f.orig.dst.b[0] = 20;
+	f.orig.proto = IPP_TCP;
+	f.orig.sport = sport;
+	f.orig.dport = 80;
+	f.state = TCPS_ESTABLISHED;
+	f.status = CTS_CONFIRMED | CTS_SEEN_REPLY | CTS_ASSURED;
+	f.timeout = 432000;
+	f.id = id;
+	tuple_invert(&f.orig, &f.reply);
+	return f;
+}
+
+static uint32_t listed(struct engine *e, enum engine_cache which, struct engine_entry *first)
+{
+	struct engine_walk w = { .which = which };
+	struct engine_entry en;
+	uint32_t budget = 100000, n = 0;
+
+	while (engine_walk_next(e, &w, &budget, &en) == 1)
+		if (n++ == 0 && first)
+			*first = en;
+	return n;
+}
+
+/* ---- replication ---- */
+
+Test(engine, event_reaches_the_peer)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 7);
+	struct engine_entry en;
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	pump(&p);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert(tuple_equal(&en.flow.orig, &f.orig));
+	cr_assert_eq(en.flow.state, TCPS_ESTABLISHED);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
+Test(engine, update_is_merged_and_destroy_removes)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 7), u;
+	struct engine_entry en;
+
+	f.has |= FLOW_HAS_MARK;
+	f.mark = 5;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	u = tcp_flow(1, 7);
+	u.state = TCPS_CLOSE_WAIT;
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &u);
+	pump(&p);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert_eq(en.flow.mark, 5, "an update without mark must not clear it");
+	cr_assert_eq(en.flow.state, TCPS_CLOSE_WAIT);
+
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0, "dead entries are not listed");
+	run_for(&p, SECS(3));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
+Test(engine, dead_entry_is_freed_once_acknowledged)
+{
+	struct pair p = pair_default();
+	struct engine_stats st;
+	struct flow f = tcp_flow(1, 7);
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(3));
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	engine_get_stats(p.a, &st);
+	cr_assert_eq(st.cache[ECACHE_INTERNAL].active, 0);
+	cr_assert_eq(st.cache[ECACHE_INTERNAL].objects, 1);
+	run_for(&p, SECS(3));
+	engine_get_stats(p.a, &st);
+	cr_assert_eq(st.cache[ECACHE_INTERNAL].objects, 0);
+	pair_free(&p);
+}
+
+Test(engine, tuple_reused_before_the_end_was_acknowledged)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 7);
+	struct engine_entry en;
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(2));
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	f.id = 8;
+	f.state = TCPS_SYN_SENT;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(3));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert_eq(en.flow.state, TCPS_SYN_SENT);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
+Test(engine, w32_late_destroy_of_an_older_flow_is_ignored)
+{
+	struct pair p = pair_default();
+	struct flow old = tcp_flow(1, 7), newer = tcp_flow(1, 8);
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &newer);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &old);
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 1);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
+Test(engine, own_changes_are_kept_but_not_sent)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 7);
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_OWN, &f);
+	run_for(&p, SECS(1));
+	/* The greeting's bulk is over before the flow came; nothing else may carry it. */
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 1);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_OWN, &f);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
+/* After the greeting is over: an own commit stays here. */
+Test(engine, own_commit_is_quiet_after_greeting)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 7);
+
+	run_for(&p, SECS(5));
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_OWN, &f);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 0);
+	engine_admin(p.a, p.now, ADMIN_BULK, 0, 0);
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1, "a bulk sends what is cached");
+	pair_free(&p);
+}
+
+Test(engine, announced_timeout_is_the_remaining_one)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 7);
+	struct engine_entry en;
+
+	run_for(&p, SECS(5));
+	f.timeout = 100;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(40));
+	engine_admin(p.a, p.now, ADMIN_BULK, 0, 0);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert(en.flow.timeout >= 59 && en.flow.timeout <= 61, "%u", en.flow.timeout);
+	pair_free(&p);
+}
+
+/* ---- filter ---- */
+
+Test(engine, filtered_flows_stay_out_but_known_ones_end)
+{
+	struct filter *flt = filter_new();
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f = tcp_flow(1, 7);
+	struct engine_stats st;
+	struct pair p;
+
+	filter_set_state_policy(flt, FILTER_ACCEPT);
+	filter_add_state(flt, TCPS_ESTABLISHED);
+	pa.filter = flt;
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	f.state = TCPS_TIME_WAIT;
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &f);
+	engine_get_stats(p.a, &st);
+	cr_assert_eq(st.events_filtered, 1);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0, "deletions are not filtered by state");
+	pair_free(&p);
+	filter_free(flt);
+}
+
+/* ---- expectations ---- */
+
+static struct expect ftp_expect(void)
+{
+	const struct flow m = tcp_flow(1, 7);
+	struct expect x;
+
+	expect_init(&x);
+	x.has = EXPECT_HAS_MASTER | EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_TUPLE | EXPECT_HAS_PORTS |
+		EXPECT_HAS_MASK | EXPECT_HAS_MASK_PORTS | EXPECT_HAS_TIMEOUT | EXPECT_HAS_FLAGS |
+		EXPECT_HAS_HELPER;
+	x.master = m.orig;
+	x.tuple = m.reply;
+	x.tuple.dport = 2000;
+	x.mask = x.tuple;
+	memset(x.mask.src.b, 0xff, 4);
+	memset(x.mask.dst.b, 0xff, 4);
+	x.mask.dport = 0xffff;
+	x.timeout = 300;
+	strcpy(x.helper, "ftp");
+	return x;
+}
+
+Test(engine, w11_expectation_before_its_master_is_held_back)
+{
+	struct pair p = pair_default();
+	struct expect x = ftp_expect();
+	struct flow m = tcp_flow(1, 7);
+
+	run_for(&p, SECS(5));
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, NULL), 0);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, NULL), 1);
+	engine_expect_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &x);
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
+Test(engine, expectations_of_other_helpers_are_not_sent)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct expect x = ftp_expect();
+	struct flow m = tcp_flow(1, 7);
+	struct pair p;
+
+	pa.n_expect_helpers = 1;
+	strcpy(pa.expect_helpers[0], "SI");
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	strcpy(x.helper, "sip-5060");
+	x.tuple.dport++;
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
+/* ---- jobs ---- */
+
+static bool wait_done(struct engine *e, tick_t now, uint64_t tag)
+{
+	struct effect eff;
+
+	while (engine_effect(e, now, &eff))
+		if (eff.kind == EFFECT_JOB_DONE && eff.tag == tag)
+			return true;
+	return false;
+}
+
+Test(engine, commit_injects_masters_first_and_reports)
+{
+	struct pair p = pair_default();
+	struct kernel_op ops[KOP_BATCH];
+	struct flow m = tcp_flow(1, 7), c = tcp_flow(2, 8);
+	size_t n;
+
+	c.has |= FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS;
+	c.master = m.orig;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &c);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
+	pump(&p);
+	cr_assert_eq(engine_admin(p.b, p.now, ADMIN_COMMIT, ADMIN_FLOWS | ADMIN_EXPECTS, 99), 1);
+	cr_assert_eq(engine_admin(p.b, p.now, ADMIN_COMMIT, ADMIN_FLOWS, 1), CTD_EBUSY);
+	cr_assert_eq(engine_admin(p.b, p.now, ADMIN_FLUSH_CACHES, ADMIN_EXTERNAL, 1), CTD_EBUSY);
+	cr_assert_eq(engine_deadline(p.b), 0, "a job under way wants the next turn at once");
+	n = engine_kernel_ops(p.b, p.now, ops, KOP_BATCH);
+	cr_assert_geq(n, 1);
+	cr_assert_eq(ops[0].kind, KOP_CREATE);
+	cr_assert_eq(ops[0].flow.orig.sport, 1);
+	cr_assert(ops[0].liberal);
+	while (n) {
+		for (size_t i = 0; i < n; i++)
+			ops[i].err = 0;
+		engine_kernel_results(p.b, p.now, ops, n);
+		n = engine_kernel_ops(p.b, p.now, ops, KOP_BATCH);
+	}
+	cr_assert(wait_done(p.b, p.now, 99));
+	cr_assert(strstr(last_log, "commit has taken"), "%s", last_log);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2, "a commit leaves the cache alone");
+	pair_free(&p);
+}
+
+Test(engine, load_fills_the_cache_and_a_resync_drops_what_vanished)
+{
+	struct pair p = pair_default();
+	struct flow f1 = tcp_flow(1, 1), f2 = tcp_flow(2, 2);
+	struct effect eff;
+
+	cr_assert_eq(engine_load(p.a, 5), 1);
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	cr_assert_eq(eff.kind, EFFECT_DUMP_FLOWS);
+	engine_dump_flow(p.a, p.now, &f1);
+	engine_dump_flow(p.a, p.now, &f2);
+	engine_dump_end(p.a, p.now, 0);
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	cr_assert_eq(eff.kind, EFFECT_DUMP_EXPECTS);
+	engine_dump_end(p.a, p.now, 0);
+	cr_assert(wait_done(p.a, p.now, 5));
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 2);
+	run_for(&p, SECS(3));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2, "the greeting brings a bulk");
+
+	cr_assert_eq(engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS, 6), 1);
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	engine_dump_flow(p.a, p.now, &f2);
+	engine_dump_end(p.a, p.now, 0);
+	cr_assert(wait_done(p.a, p.now, 6));
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 1);
+	run_for(&p, SECS(3));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
+Test(engine, kernel_flush_deletes_what_the_filter_passes_in_slices)
+{
+	struct pair p = pair_default();
+	struct kernel_op ops[KOP_BATCH];
+	struct effect eff;
+	uint32_t deleted = 0;
+	uint16_t sport = 1;
+	size_t n;
+
+	cr_assert_eq(engine_admin(p.a, p.now, ADMIN_FLUSH_KERNEL, ADMIN_FLOWS, 3), 1);
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	while (sport <= 5000) {
+		while (engine_dump_wanted(p.a) && sport <= 5000) {
+			struct flow f = tcp_flow(sport, sport);
+
+			engine_dump_flow(p.a, p.now, &f);
+			sport++;
+		}
+		n = engine_kernel_ops(p.a, p.now, ops, KOP_BATCH);
+		deleted += n;
+		engine_kernel_results(p.a, p.now, ops, n);
+	}
+	engine_dump_end(p.a, p.now, 0);
+	while ((n = engine_kernel_ops(p.a, p.now, ops, KOP_BATCH))) {
+		deleted += n;
+		engine_kernel_results(p.a, p.now, ops, n);
+	}
+	cr_assert_eq(deleted, 5000);
+	cr_assert(wait_done(p.a, p.now, 3));
+	pair_free(&p);
+}
+
+Test(engine, purge_fires_once_and_a_commit_cancels_it)
+{
+	struct pair p = pair_default();
+	struct effect eff;
+
+	engine_admin(p.a, p.now, ADMIN_PURGE, 0, 0);
+	engine_admin(p.a, p.now, ADMIN_COMMIT, ADMIN_FLOWS, 0);
+	run_for(&p, SECS(70));
+	cr_assert_not(engine_effect(p.a, p.now, &eff), "cancelled");
+	engine_admin(p.a, p.now, ADMIN_PURGE, 0, 0);
+	run_for(&p, SECS(59));
+	engine_admin(p.a, p.now, ADMIN_PURGE, 0, 0);
+	cr_assert_not(engine_effect(p.a, p.now, &eff));
+	run_for(&p, SECS(2));
+	cr_assert(engine_effect(p.a, p.now, &eff), "the second -t must not extend it");
+	cr_assert_eq(eff.kind, EFFECT_DUMP_FLOWS);
+	pair_free(&p);
+}
+
+Test(engine, overrun_leads_to_one_resync_that_is_not_postponed)
+{
+	struct pair p = pair_default();
+	struct effect eff;
+
+	engine_overrun(p.a, p.now);
+	run_for(&p, SECS(29));
+	engine_overrun(p.a, p.now);
+	cr_assert_not(engine_effect(p.a, p.now, &eff));
+	run_for(&p, SECS(2));
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	cr_assert_eq(eff.kind, EFFECT_DUMP_FLOWS);
+	pair_free(&p);
+}
+
+Test(engine, full_cache_counts_and_says_so_once)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct engine_stats st;
+	struct pair p;
+
+	pa.cache_limit = 10;
+	p = pair_new(&pa, &pb);
+	log_lines = 0;
+	for (uint16_t i = 1; i <= 30; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	engine_get_stats(p.a, &st);
+	cr_assert_eq(st.cache[ECACHE_INTERNAL].active, 10);
+	cr_assert_eq(st.cache[ECACHE_INTERNAL].add_full, 20);
+	cr_assert_eq(log_lines, 1);
+	pair_free(&p);
+}
+
+Test(engine, flush_forgets_what_is_in_flight)
+{
+	struct pair p = pair_default();
+
+	for (uint16_t i = 1; i <= 100; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+		if (i % 3 == 0)
+			engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+		if (i == 50)
+			pump(&p);
+	}
+	cr_assert_eq(engine_admin(p.a, p.now, ADMIN_FLUSH_CACHES, ADMIN_FLOWS | ADMIN_EXPECTS |
+				  ADMIN_INTERNAL | ADMIN_EXTERNAL, 0), 0);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
+	run_for(&p, SECS(5));
+	pair_free(&p);
+}
+
+/* ---- hostile input ---- */
+
+Test(engine, malformed_messages_are_counted_and_change_nothing)
+{
+	struct pair p = pair_default();
+	struct engine_stats st;
+	const uint8_t cut[] = { 0x10, 0, 0, 8 };
+	const uint8_t size[] = { 0x10, 0, 0, 0, 0, 0, 0, 1 };
+	const uint8_t version[] = { 0x20, 0, 0, 8, 0, 0, 0, 1 };
+	const uint8_t nokey[] = { 0x10, 0, 0, 16, 0, 0, 0, 9, 0, 8, 0, 5, 0, 0, 1, 0x88 };
+
+	engine_input(p.a, p.now, 0, cut, sizeof(cut));
+	engine_input(p.a, p.now, 0, size, sizeof(size));
+	engine_input(p.a, p.now, 0, version, sizeof(version));
+	engine_input(p.a, p.now, 0, nokey, sizeof(nokey));
+	engine_get_stats(p.a, &st);
+	cr_assert_eq(st.truncated, 1);
+	cr_assert_eq(st.bad_size, 1);
+	cr_assert_eq(st.bad_version, 1);
+	cr_assert_eq(st.no_key, 1);
+	cr_assert_eq(listed(p.a, ECACHE_EXTERNAL, NULL), 0);
+	pair_free(&p);
+}
