@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-int main(void)
+/* Entry of the program. */
+#include "cli.h"
+
+int main(int argc, char **argv)
 {
-	return 0;
+	return cli_main(argc, argv);
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * argv -> one value, strictly: an option is a dash and one letter (or a long
+ * name), what is neither an option nor its argument is an error. Options are
+ * read from left to right; an argument never begins with a dash.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "cli.h"
+#include "config/config.h"
+
+struct reader {
+	int argc, i;
+	char **argv;
+	struct cli *out;
+	bool has_command, xml;
+	char *err;
+	size_t cap;
+};
+
+/* The word after the present option, or NULL if the next one is an option. */
+static const char *next_word(struct reader *r)
+{
+	if (r->i + 1 >= r->argc || r->argv[r->i + 1][0] == '-')
+		return NULL;
+	return r->argv[++r->i];
+}
+
+static int fail(struct reader *r, const char *what, const char *word)
+{
+	snprintf(r->err, r->cap, "%s `%s'", what, word);
+	return -1;
+}
+
+static int read_command(struct reader *r, const struct control_command *c)
+{
+	struct cli *o = r->out;
+	const char *word;
+
+	if (r->has_command)
+		return fail(r, "more than one command: second is", r->argv[r->i]);
+	r->has_command = true;
+	o->role = CLI_CLIENT;
+	control_request_init(&o->request, c->cmd);
+	word = next_word(r);
+	if (word && control_request_arg(&o->request, word) < 0) {
+		snprintf(r->err, r->cap, c->args ? "-%c takes %s, not `%s'" :
+			 "-%c takes no argument%.0s: `%s'", c->letter, c->args ? c->args : "", word);
+		return -1;
+	}
+	return 0;
+}
+
+static int read_config(struct reader *r)
+{
+	r->out->config = next_word(r);
+	return r->out->config ? 0 : fail(r, "a path is needed after", "-C");
+}
+
+/* 1: stop reading (help, version). */
+static int read_option(struct reader *r)
+{
+	const char *a = r->argv[r->i];
+	const struct control_command *c;
+
+	if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
+		r->out->role = CLI_HELP;
+		return 1;
+	}
+	if (strcmp(a, "--version") == 0 || strcmp(a, "-v") == 0) {
+		r->out->role = CLI_VERSION;
+		return 1;
+	}
+	if (a[0] != '-' || a[1] == '\0' || a[2] != '\0')
+		return fail(r, a[0] == '-' ? "unknown option" : "not an option:", a);
+	switch (a[1]) {
+	case 'C':
+		return read_config(r);
+	case 'd':
+		r->out->background = true;
+		return 0;
+	case 'x':
+		r->xml = true;
+		return 0;
+	default:
+		c = control_command_by_letter(a[1]);
+		return c ? read_command(r, c) : fail(r, "unknown option", a);
+	}
+}
+
+static int finish(struct reader *r)
+{
+	struct cli *o = r->out;
+
+	if (r->has_command && o->background)
+		return fail(r, "a command cannot be combined with", "-d");
+	if (!r->xml)
+		return 0;
+	if (!r->has_command || !control_command_of(o->request.cmd)->xml)
+		return fail(r, "only -i and -e can be combined with", "-x");
+	o->request.xml = true;
+	return 0;
+}
+
+int cli_parse(int argc, char **argv, struct cli *out, char *err, size_t cap)
+{
+	struct reader r = { .argc = argc, .argv = argv, .out = out, .err = err, .cap = cap };
+
+	*out = (struct cli){ .role = CLI_DAEMON, .config = CONFIG_DEFAULT_FILE };
+	for (r.i = 1; r.i < argc; r.i++) {
+		int rc = read_option(&r);
+
+		if (rc)
+			return rc < 0 ? -1 : 0;
+	}
+	return finish(&r);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_CLI_H
+#define CTD_CLI_H
+
+/* The command line as one value. */
+#include <stdbool.h>
+#include <stddef.h>
+#include "control/cmds.h"
+
+enum cli_role { CLI_DAEMON, CLI_CLIENT, CLI_HELP, CLI_VERSION };
+
+struct cli {
+	enum cli_role role;
+	bool background;
+	const char *config;              /* borrowed from argv, or the default path */
+	struct control_request request;  /* CLI_CLIENT */
+};
+
+/*
+ * Read argv. 0, or -1 with one line of explanation in err. "-h" and "-v" count
+ * where they stand: what is wrong behind them does not matter.
+ */
+int cli_parse(int argc, char **argv, struct cli *out, char *err, size_t cap);
+
+/* The program: returns the exit status. */
+int cli_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The program's two roles: a daemon, or a client that carries one request over
+ * the control socket. Every problem leaves with exit status 1.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "cli.h"
+#include "config/config.h"
+#include "config.h"
+#include "control/call.h"
+#include "daemon/daemon.h"
+#include "observe/sinks.h"
+
+static void print_usage(FILE *out)
+{
+	const struct control_command *c;
+
+	fprintf(out, "usage: conntrackd [-C FILE] [-d]\n"
+		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [-x]\n\n"
+		"Daemon:\n"
+		"  -d                      run in the background\n"
+		"  -C FILE                 configuration file (%s)\n"
+		"  -v, --version           print the version\n"
+		"  -h, --help              print this text\n\n"
+		"Commands to a running daemon:\n", CONFIG_DEFAULT_FILE);
+	for (size_t i = 0; (c = control_command_at(i)); i++)
+		fprintf(out, "  -%c %-20s %s\n", c->letter, c->args ? c->args : "", c->help);
+	fprintf(out, "  -x %-20s with -i or -e: print XML\n", "");
+}
+
+static void print_version(void)
+{
+	printf("conntrackd %s, licence GPL-2.0-or-later\n"
+	       "Copyright the conntrackd authors. No warranty, to the extent permitted by law.\n",
+	       PACKAGE_VERSION);
+}
+
+static void say(enum log_level level, const char *text)
+{
+	sinks_console_line(level, text);
+}
+
+static void say_messages(const struct config_msgs *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		say(m->v[i].level, m->v[i].text);
+}
+
+static int run_client(const struct cli *cli, const struct config *c)
+{
+	char err[256];
+	int code = 0;
+
+	if (cli->request.old_word)
+		say(LOG_LVL_WARNING, "`multicast' is the old name of `link', please use that");
+	if (control_call(c->general.socket_path, &cli->request, STDOUT_FILENO, err, sizeof(err),
+			 &code) < 0) {
+		say(LOG_LVL_ERROR, err);
+		return EXIT_FAILURE;
+	}
+	/* A request that was delivered counts as success, whatever became of it. */
+	if (err[0])
+		say(LOG_LVL_WARNING, err);
+	return EXIT_SUCCESS;
+}
+
+static int run_daemon(const struct cli *cli, struct config *c, struct config_msgs *m)
+{
+	const size_t said = m->n;
+	const int err = config_check_start(c, m);
+
+	for (size_t i = said; i < m->n; i++)
+		say(m->v[i].level, m->v[i].text);
+	return err < 0 ? EXIT_FAILURE : daemon_main(c, cli->background);
+}
+
+static int run(const struct cli *cli)
+{
+	struct config_msgs msgs = { 0 };
+	struct config c;
+	int rc = EXIT_FAILURE;
+
+	if (config_load(cli->config, &c, &msgs) == 0) {
+		say_messages(&msgs);
+		rc = cli->role == CLI_CLIENT ? run_client(cli, &c) : run_daemon(cli, &c, &msgs);
+		config_free(&c);
+	} else {
+		say_messages(&msgs);
+	}
+	config_msgs_free(&msgs);
+	return rc;
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli cli;
+	char err[256];
+
+	if (cli_parse(argc, argv, &cli, err, sizeof(err)) < 0) {
+		say(LOG_LVL_ERROR, err);
+		print_usage(stdout);
+		return EXIT_FAILURE;
+	}
+	switch (cli.role) {
+	case CLI_HELP:
+		print_usage(stdout);
+		return EXIT_SUCCESS;
+	case CLI_VERSION:
+		print_version();
+		return EXIT_SUCCESS;
+	default:
+		return run(&cli);
+	}
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Builds the daemon, runs it, tears it down in reverse. One turn of the loop:
+ * inputs have been handed to the engine by their callbacks; then timers, effects,
+ * a slice of each long job, datagrams, and one timer for what comes next.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "daemon/daemon.h"
+#include "daemon/process.h"
+#include "priv.h"
+
+/* ---- turns ---- */
+
+static void take_effects(struct daemon *d, tick_t now)
+{
+	struct effect eff;
+
+	while (engine_effect(d->engine, now, &eff)) {
+		if (eff.kind == EFFECT_JOB_DONE)
+			admin_job_done(d, eff.tag);
+		else
+			tables_dump(d, eff.kind == EFFECT_DUMP_EXPECTS);
+	}
+}
+
+static void on_turn(void *ctx)
+{
+	struct daemon *d = ctx;
+	const tick_t now = loop_now(d->loop);
+	bool more;
+
+	if (engine_deadline(d->engine) <= now)
+		engine_tick(d->engine, now);
+	take_effects(d, now);
+	more = tables_turn(d);
+	take_effects(d, now);
+	more = peers_turn(d) || more;
+	loop_timer_set(d->loop, &d->timer, more ? now : engine_deadline(d->engine));
+}
+
+static void on_timer(void *ctx)
+{
+	(void)ctx;                             /* it only ends the wait: the turn hook works */
+}
+
+void daemon_stop(struct daemon *d)
+{
+	d->stopping = true;
+	loop_stop(d->loop);
+}
+
+static void on_signal(void *ctx, int signum)
+{
+	struct daemon *d = ctx;
+
+	if (signum == SIGHUP)
+		sinks_reopen(d->sinks);
+	else
+		daemon_stop(d);
+}
+
+/* ---- building ---- */
+
+static uint64_t fresh_seed(void)
+{
+	uint64_t s;
+
+	if (getrandom(&s, sizeof(s), 0) != sizeof(s))
+		s = (uint64_t)clock_now() ^ (uint64_t)getpid() << 32;
+	return s;
+}
+
+static void repl_params_from(const struct config_sync *s, struct repl_params *p)
+{
+	*p = (struct repl_params){
+		.mode = s->mode,
+		.ack_window = s->ack_window,
+		.resend_limit = s->resend_queue,
+		.startup_resync = s->startup_resync,
+		.cures = REPL_CURES_ALL,
+	};
+}
+
+static struct engine *make_engine(struct daemon *d)
+{
+	const struct config_sync *s = &d->cfg->sync;
+	struct engine_params p = {
+		.seed = fresh_seed(),
+		.npeers = s->n_links ? 1 : 0,
+		.wire = { .window_scale = s->window_tracking, .no_timeout = s->commit_timeout != 0 },
+		.cache_limit = d->cfg->general.hash_limit,
+		.expect_sync = s->expect_sync,
+		.n_expect_helpers = s->n_expect_helpers,
+		.commit_timeout = s->commit_timeout,
+		.purge_timeout = s->purge_timeout,
+		.overrun_resync = d->cfg->general.overrun_resync,
+		.window_tracking = s->window_tracking,
+		.filter = d->filter,
+		.log = d->log,
+	};
+
+	_Static_assert(sizeof(p.expect_helpers) == sizeof(s->expect_helpers), "helper lists differ");
+	memcpy(p.expect_helpers, s->expect_helpers, sizeof(p.expect_helpers));
+	repl_params_from(s, &p.repl);
+	return engine_new(&p, clock_now());
+}
+
+/*
+ * Read the kernel's table before anybody is served. Events that come meanwhile
+ * wait in the socket.
+ */
+static int load_tables(struct daemon *d)
+{
+	const tick_t now = loop_now(d->loop);
+	struct effect eff;
+	int err = engine_load(d->engine, 0);
+
+	if (err < 0)
+		return err;
+	while (engine_effect(d->engine, now, &eff)) {
+		if (eff.kind == EFFECT_JOB_DONE)
+			continue;
+		tables_dump(d, eff.kind == EFFECT_DUMP_EXPECTS);
+		while (d->tables.dump)
+			tables_turn(d);
+		while (engine_deadline(d->engine) == 0)    /* the sweep after the dump */
+			engine_tick(d->engine, now);
+	}
+	return d->tables.dump_failed ? -EIO : 0;
+}
+
+static int open_lock(struct daemon *d)
+{
+	const char *path = d->cfg->general.lock_file;
+
+	d->lock_fd = process_lock(path);
+	if (d->lock_fd == -EWOULDBLOCK)
+		log_error(d->log, "lockfile `%s' exists, perhaps conntrackd already running?", path);
+	else if (d->lock_fd < 0)
+		log_error(d->log, "can't create lockfile `%s': %s", path, err_text(d->lock_fd));
+	return d->lock_fd < 0 ? d->lock_fd : 0;
+}
+
+static int open_signals(struct daemon *d)
+{
+	loop_signal_start(d->loop, &d->sig_term, SIGTERM, on_signal, d);
+	loop_signal_start(d->loop, &d->sig_int, SIGINT, on_signal, d);
+	loop_signal_start(d->loop, &d->sig_hup, SIGHUP, on_signal, d);
+	return 0;
+}
+
+static int open_core(struct daemon *d)
+{
+	d->loop = loop_new();
+	d->filter = config_make_filter(d->cfg);
+	if (!d->loop || !d->filter)
+		return -ENOMEM;
+	loop_timer_init(&d->timer, on_timer, d);
+	d->engine = make_engine(d);
+	return d->engine ? 0 : -ENOMEM;
+}
+
+static int open_log(struct daemon *d, bool background)
+{
+	const struct sinks_params p = {
+		.file = d->cfg->general.log_file[0] ? d->cfg->general.log_file : NULL,
+		.syslog_facility = d->cfg->general.syslog,
+		.console = true,
+		.max = LOG_LVL_INFO,
+	};
+	int err;
+
+	(void)background;
+	d->sinks = sinks_new(&p, &err);
+	if (!d->sinks)
+		return err;
+	d->log = sinks_log(d->sinks);
+	return 0;
+}
+
+static int build(struct daemon *d, bool background)
+{
+	int err = open_log(d, background);
+
+	if (err < 0)
+		return err;
+	log_notice(d->log, background ? "-- starting in daemon mode --" :
+		   "-- starting in console mode --");
+	if (open_lock(d) < 0)
+		return -EWOULDBLOCK;
+	process_schedule(&d->cfg->general, d->log);
+	err = open_core(d);
+	if (!err)
+		err = admin_open(d);
+	if (!err && d->cfg->sync.n_links)
+		err = peers_open(d);
+	if (!err)
+		err = tables_open(d);
+	if (!err)
+		err = load_tables(d);
+	if (!err)
+		err = open_signals(d);
+	if (err == -ENOMEM)
+		log_error(d->log, "not enough memory");
+	return err;
+}
+
+static void teardown(struct daemon *d)
+{
+	if (d->loop) {
+		loop_signal_stop(d->loop, &d->sig_hup);
+		loop_signal_stop(d->loop, &d->sig_int);
+		loop_signal_stop(d->loop, &d->sig_term);
+		loop_on_turn(d->loop, NULL, NULL);
+		loop_timer_stop(&d->timer);
+		tables_close(d);
+		peers_close(d);
+		process_unlock(d->cfg->general.lock_file, d->lock_fd);
+		admin_close(d);                /* a waiting -k sees the end after the lock is gone */
+	}
+	engine_free(d->engine);
+	filter_free(d->filter);
+	loop_free(d->loop);
+}
+
+static int serve(struct daemon *d, int ready)
+{
+	log_notice(d->log, "initialization completed");
+	if (chdir("/") < 0)
+		log_warning(d->log, "can't change to /: %s", strerror(errno));
+	if (ready >= 0)
+		sinks_console(d->sinks, false);
+	process_ready(ready);
+	tables_listen(d);
+	loop_on_turn(d->loop, on_turn, d);
+	loop_run(d->loop);
+	return EXIT_SUCCESS;
+}
+
+int daemon_main(const struct config *cfg, bool background)
+{
+	struct daemon d = { .cfg = cfg, .lock_fd = -1 };
+	bool is_parent = false;
+	int status = EXIT_FAILURE, ready = -1;
+
+	umask(0177);
+	signal(SIGPIPE, SIG_IGN);
+	if (background && process_background(&is_parent, &status, &ready) < 0)
+		return EXIT_FAILURE;
+	if (is_parent)
+		return status;
+	d.started = clock_now();
+	if (build(&d, background) == 0)
+		status = serve(&d, ready);
+	teardown(&d);
+	if (status == EXIT_SUCCESS)
+		log_notice(d.log, "---- shutdown received ----");
+	sinks_free(d.sinks);
+	return status;
+}
