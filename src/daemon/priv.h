@@ -40,7 +40,7 @@ struct daemon {
 	struct engine *engine;
 	struct tables tables;
 	struct peer_link *link;           /* NULL: none configured */
-	struct control *control;
+	struct control_sock *control;
 	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
 	struct loop_signal sig_term, sig_int, sig_hup;
 	int lock_fd;
