@@ -22,6 +22,12 @@ static void dump_next(struct engine *e)
 	if (e->dump_running || e->sweeping || !e->ndumps)
 		return;
 	e->dump_running = true;
+	if (e->dumps[0].purpose == DUMP_RESYNC && e->overrun_at != TICK_NEVER) {
+		/* What the lost events would have told must be sent: serve both. */
+		e->dumps[0].purpose = DUMP_OVERRUN;
+		if (!e->dumps[0].expects)
+			e->overrun_at = TICK_NEVER;
+	}
 	if (e->dumps[0].purpose != DUMP_FLUSH)
 		e->gen ^= ENTRY_GEN;
 	engine_post(e, e->dumps[0].expects ? EFFECT_DUMP_EXPECTS : EFFECT_DUMP_FLOWS, 0);

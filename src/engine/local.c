@@ -192,6 +192,14 @@ static void release_held(struct engine *e, const struct flow *master)
 
 /* ---- flows ---- */
 
+/* Flags of an entry that was just written. */
+static uint8_t flags_after(const struct engine *e, bool fresh, bool send)
+{
+	const uint8_t told = send ? 0 : ENTRY_SILENT;
+
+	return (uint8_t)((fresh || !send ? 0 : ENTRY_UPDATE) | told | e->gen);
+}
+
 static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool send)
 {
 	cache_ref ref;
@@ -199,11 +207,25 @@ static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool se
 
 	if (!count_add(e, now, OBJ_FLOW, err))
 		return;
-	*cache_flags(e->flows, ref) = e->gen;
+	*cache_flags(e->flows, ref) = flags_after(e, true, send);
 	if (send)
 		announce(e, OBJ_FLOW, ref);
 	if (e->nheld)
 		release_held(e, f);
+}
+
+/*
+ * "new" replaces the peer's copy, "update" is laid over it. So an entry stays new
+ * until every peer has it as such, and becomes new by a change they were not
+ * told of: an update laid over another copy would keep that one's mark, helper or
+ * labels.
+ */
+static bool stays_new(const struct engine *e, const struct cache *c, cache_ref ref)
+{
+	const uint8_t flags = *cache_flags(c, ref);
+
+	return (flags & ENTRY_SILENT) ||
+	       (!(flags & ENTRY_UPDATE) && any_slot(e, cache_slots(c, ref)));
 }
 
 /* Write a new state over a known entry. fresh: as if it were new. */
@@ -216,11 +238,12 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 		revive(e, OBJ_FLOW, ref);
 		fresh = true;
 	}
+	fresh = fresh || stays_new(e, e->flows, ref);
 	if (cache_set(e->flows, now, ref, f) < 0) {
 		e->count[ECACHE_INTERNAL].add_nomem++;
 		return;
 	}
-	*flags = (uint8_t)((fresh ? 0 : ENTRY_UPDATE) | e->gen);
+	*flags = flags_after(e, fresh, send);
 	e->count[ECACHE_INTERNAL].update_ok++;
 	if (send)
 		announce(e, OBJ_FLOW, ref);
@@ -303,10 +326,21 @@ static bool same_content(const struct flow *a, const struct flow *b)
 	return flow_equal(&x, b);
 }
 
+/* Nothing new but the lifetime: no message. */
+static void flow_refresh(struct engine *e, tick_t now, cache_ref ref, const struct flow *f)
+{
+	uint8_t *flags = cache_flags(e->flows, ref);
+
+	if (cache_set(e->flows, now, ref, f) < 0)
+		e->count[ECACHE_INTERNAL].add_nomem++;
+	*flags = (uint8_t)((*flags & ~ENTRY_GEN) | e->gen);
+}
+
 /*
  * An entry of a table dump. It is complete, so it replaces what is cached: what
  * the kernel no longer has (cleared labels, a removed helper) goes. Announced as
- * "new" when something was removed, because a peer cannot be told otherwise.
+ * "new" when something was removed, because a peer cannot be told otherwise. What
+ * differs is news and always sent; "send" is about entries that were not cached.
  */
 void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send)
 {
@@ -327,7 +361,10 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 		return;
 	}
 	cache_get(e->flows, ref, &cur);
-	flow_put(e, now, ref, f, (cur.has & ~f->has) != 0, send && !same_content(&cur, f));
+	if (same_content(&cur, f) && !(*cache_flags(e->flows, ref) & ENTRY_DEAD))
+		flow_refresh(e, now, ref, f);
+	else
+		flow_put(e, now, ref, f, (cur.has & ~f->has) != 0, true);
 }
 
 /* ---- expectations ---- */
@@ -354,7 +391,7 @@ static void expect_add(struct engine *e, tick_t now, const struct expect *x, boo
 
 	if (!count_add(e, now, OBJ_EXPECT, err))
 		return;
-	*cache_flags(e->expects, ref) = e->gen;
+	*cache_flags(e->expects, ref) = flags_after(e, true, send);
 	if (!send)
 		return;
 	if (master_known(e, x))
@@ -376,7 +413,7 @@ static void expect_put(struct engine *e, tick_t now, cache_ref ref, const struct
 		e->count[ECACHE_EXP_INTERNAL].add_nomem++;
 		return;
 	}
-	*flags = (uint8_t)((*flags & ENTRY_HELD) | (fresh ? 0 : ENTRY_UPDATE) | e->gen);
+	*flags = (uint8_t)((*flags & ENTRY_HELD) | flags_after(e, fresh, send));
 	e->count[ECACHE_EXP_INTERNAL].update_ok++;
 	if (send && !(*flags & ENTRY_HELD))
 		announce(e, OBJ_EXPECT, ref);

@@ -16,6 +16,7 @@
 #define ENTRY_DEAD   0x02u      /* destroyed, waiting for its acknowledgement */
 #define ENTRY_GEN    0x04u      /* seen in this generation of the kernel table */
 #define ENTRY_HELD   0x08u      /* expectation whose master is not known yet */
+#define ENTRY_SILENT 0x10u      /* changed without telling the peers */
 
 #define HELD_MAX     256u       /* expectations held back at a time */
 #define DELETEQ_MAX  2048u      /* kernel deletions queued by a flush */
@@ -24,7 +25,7 @@
 /* What a kernel table dump is made for. */
 enum dump_purpose {
 	DUMP_LOAD,              /* start: fill the internal cache, nothing is sent */
-	DUMP_RESYNC,            /* -R: refresh, nothing but vanished flows is sent */
+	DUMP_RESYNC,            /* -R: refresh; new entries are not sent, differences are */
 	DUMP_OVERRUN,           /* after lost events: differences are sent */
 	DUMP_FLUSH,             /* -F: delete what passes the filter */
 };
@@ -108,7 +109,6 @@ struct engine {
 void local_clear(struct engine *e, bool expects);
 void local_gone(struct engine *e, tick_t now, struct repl_obj o);
 void local_queue_all_done(struct engine *e, tick_t now);
-/* Does anything alive differ from what the kernel just dumped? See local.c. */
 void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send);
 void local_dump_expect(struct engine *e, tick_t now, const struct expect *x, bool send);
 /* One slice of the sweep after a dump; false when it is through. */

@@ -3,8 +3,8 @@
  * The invariants. Watches the datagrams from outside, decodes them with the
  * codec, and looks into the engines only through their reports.
  *
- *  ack-truth   an ACK covers only numbers that reached the node in order
- *  nack-truth  a NACK names only numbers that did not (late ones are dropped)
+ *  ack-truth   an ACK covers only numbers that reached the acknowledging node
+ *  nack-truth  a NACK names only numbers between others that reached it
  *  storm       messages per virtual second are bounded
  *  bounded     unacknowledged elements, cache entries and memory have a ceiling
  *  own-quiet   what a node injected itself is not announced by it
@@ -14,17 +14,66 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/seq.h"
+#include "flow/print.h"
 #include "wire/codec.h"
 #include "wire/message.h"
 #include "world.h"
 
 #define STORM_LIMIT 20000u
 
+/* ---- numbers that reached a node ---- */
+
+static uint32_t slot_of(const struct oracle *o, uint32_t n)
+{
+	uint32_t i = n * 2654435761u % SIM_SEEN;
+
+	while (o->used[i] && o->seen[i] != n)
+		i = (i + 1) % SIM_SEEN;
+	return i;
+}
+
 static bool seen(const struct oracle *o, uint32_t n)
 {
-	const uint32_t d = n - o->first;
+	return o->used[slot_of(o, n)];
+}
 
-	return o->any && d < SIM_SEEN && (o->seen[d / 8] >> (d % 8) & 1);
+static void note(struct oracle *o, uint32_t n)
+{
+	const uint32_t i = slot_of(o, n);
+	struct span *s = &o->span[0];
+
+	if (!o->used[i] && o->nseen < SIM_SEEN - 1) {
+		o->used[i] = true;
+		o->seen[i] = n;
+		o->nseen++;
+	}
+	if (!s->any)
+		*s = (struct span){ .any = true, .min = n, .max = n };
+	if (seq_before(n, s->min))
+		s->min = n;
+	if (seq_after(n, s->max))
+		s->max = n;
+}
+
+/* Numbers between two that arrived, of this life of the sender or the one before. */
+static bool in_gap(const struct oracle *o, uint32_t from, uint32_t to)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct span *s = &o->span[i];
+
+		if (s->any && !seq_before(from, s->min) && seq_before(to, s->max))
+			return true;
+	}
+	return false;
+}
+
+void oracle_restart(struct world *w, uint8_t node)
+{
+	struct oracle *peer = &w->n[1 - node].from_peer;
+
+	memset(&w->n[node].from_peer, 0, sizeof(w->n[node].from_peer));
+	peer->span[1] = peer->span[0];
+	peer->span[0] = (struct span){ 0 };
 }
 
 static void check_range(struct world *w, uint8_t from, const struct wire_msg *m)
@@ -37,12 +86,12 @@ static void check_range(struct world *w, uint8_t from, const struct wire_msg *m)
 			   m->to);
 		return;
 	}
-	for (uint32_t n = m->from;; n++) {
-		if (ack && !seen(o, n))
+	if (!ack && !in_gap(o, m->from, m->to))
+		world_fail(w, "nack-truth", "node %u asks for %u..%u, no gap in %u..%u", from, m->from,
+			   m->to, o->span[0].min, o->span[0].max);
+	for (uint32_t n = m->from; ack; n++) {
+		if (!seen(o, n))
 			world_fail(w, "ack-truth", "node %u acknowledges %u of %u..%u, never received",
-				   from, n, m->from, m->to);
-		if (!ack && seen(o, n))
-			world_fail(w, "nack-truth", "node %u asks again for %u of %u..%u, received",
 				   from, n, m->from, m->to);
 		if (n == m->to || w->broken)
 			return;
@@ -56,11 +105,12 @@ static void check_own_quiet(struct world *w, uint8_t from, const struct wire_msg
 	struct node *n = &w->n[from];
 	struct flow f;
 
-	if (!n->committed || m->h.type == WIRE_CT_DESTROY)
+	if (!n->quiet_owed || m->h.type == WIRE_CT_DESTROY)
 		return;
 	engine_get_stats(n->e, &st);
-	if (st.peer[0].bulks != n->bulks_at_commit || st.peer[0].bulk_running) {
-		n->committed = false;          /* a bulk sends everything, as it should */
+	if (st.peer[0].bulks != n->bulks_at_commit || st.peer[0].bulk_running ||
+	    st.overruns != n->overruns_at_commit) {
+		n->quiet_owed = false;         /* both send everything, as they should */
 		return;
 	}
 	if (wire_flow_decode(&wp, m->body, m->body_len, &f) < 0)
@@ -113,20 +163,9 @@ void oracle_delivered(struct world *w, uint8_t to, const uint8_t *data, size_t l
 	size_t used;
 
 	while (len) {
-		uint32_t d;
-
 		if (wire_message_next(data, len, &m, &used) < 0)
 			return;
-		if (!o->any) {
-			o->any = true;
-			o->first = m.h.seq;
-			o->max = m.h.seq - 1;
-		}
-		d = m.h.seq - o->first;
-		if (d < SIM_SEEN && seq_after(m.h.seq, o->max)) {
-			o->seen[d / 8] |= (uint8_t)(1u << (d % 8));
-			o->max = m.h.seq;
-		}
+		note(o, m.h.seq);
 		data += used;
 		len -= used;
 	}
@@ -188,6 +227,19 @@ static bool same_meaning(const struct flow *own, const struct flow *copy)
 	       (own->has & FLOW_HAS_MARK) == (copy->has & FLOW_HAS_MARK);
 }
 
+static void explain(struct world *w, const struct flow *own, const struct flow *copy)
+{
+	struct strbuf b;
+	char line[PRINT_LINE_MAX];
+
+	strbuf_init(&b, line, sizeof(line));
+	print_flow(&b, own, false);
+	world_trace(w, "own  %x %s", own->status, line);
+	strbuf_init(&b, line, sizeof(line));
+	print_flow(&b, copy, false);
+	world_trace(w, "copy %x %s", copy->status, line);
+}
+
 static bool differs(struct world *w, bool complain, uint8_t owner, const char *what, uint32_t number)
 {
 	if (complain)
@@ -207,8 +259,11 @@ static bool pair_converged(struct world *w, uint8_t owner, bool complain)
 
 		if (!c)
 			return differs(w, complain, owner, "missing", kernel_number(&own.f[i]));
-		if (!same_meaning(&own.f[i], c))
+		if (!same_meaning(&own.f[i], c)) {
+			if (complain)
+				explain(w, &own.f[i], c);
 			return differs(w, complain, owner, "different", kernel_number(&own.f[i]));
+		}
 	}
 	for (uint32_t i = 0; i < copy.n; i++)
 		if (!lookup(&own, &copy.f[i]) && !n->excused[kernel_number(&copy.f[i])])

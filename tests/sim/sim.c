@@ -118,8 +118,11 @@ static void settle(struct world *w)
 	world_advance(w, w->now + 8 * TICK_SEC);   /* purges and overrun resyncs fire */
 	for (uint8_t i = 0; i < SIM_NODES; i++) {
 		node_admin(w, i, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS);
+		world_advance(w, w->now + TICK_SEC);
 		if (w->n[i].committed)         /* injected flows are announced on demand only */
 			node_admin(w, i, ADMIN_BULK, 0);
+		if (w->n[i].flushed)           /* what the peer owns must be asked for again */
+			node_admin(w, i, ADMIN_REQUEST_RESYNC, 0);
 	}
 	while (!w->broken && w->now < end) {
 		world_advance(w, w->now + TICK_SEC);

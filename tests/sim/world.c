@@ -121,10 +121,9 @@ void node_start(struct world *w, uint8_t i)
 	n->k.head = n->k.len = 0;
 	n->k.overrun = false;
 	n->dumping = false;
-	n->committed = false;
+	n->committed = n->quiet_owed = n->flushed = false;
 	n->up = true;
-	memset(&n->from_peer, 0, sizeof(n->from_peer));
-	memset(&w->n[1 - i].from_peer, 0, sizeof(n->from_peer));
+	oracle_restart(w, i);
 	n->e = engine_new(&p, w->now);
 	if (!n->e)
 		abort();
@@ -155,8 +154,12 @@ void node_admin(struct world *w, uint8_t i, enum admin_cmd cmd, uint32_t what)
 	if (cmd == ADMIN_COMMIT) {
 		engine_get_stats(n->e, &st);
 		n->committed = true;
+		n->quiet_owed = tick_since(w->now, n->last_overrun) > 3 * TICK_SEC;
+		n->overruns_at_commit = st.overruns;
 		n->bulks_at_commit = st.peer[0].bulks;
 	}
+	if (cmd == ADMIN_FLUSH_CACHES)
+		n->flushed = true;
 	if (cmd == ADMIN_FLUSH_CACHES || cmd == ADMIN_PURGE || cmd == ADMIN_FLUSH_KERNEL)
 		memset(n->excused, true, sizeof(n->excused));
 	engine_admin(n->e, w->now, cmd, what, 0);
@@ -174,6 +177,7 @@ static void node_events(struct world *w, struct node *n)
 	if (!n->k.len && n->k.overrun) {
 		n->k.overrun = false;
 		world_trace(w, "event overrun");
+		n->last_overrun = w->now;
 		engine_overrun(n->e, w->now);
 	}
 }

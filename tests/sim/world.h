@@ -43,12 +43,18 @@ struct kernel {
 	uint32_t next_id;
 };
 
+/* Lowest and highest number that arrived in one life of the sender. */
+struct span {
+	bool any;
+	uint32_t min, max;
+};
+
 /* What the oracle knows of one direction of a session. */
 struct oracle {
-	bool any;
-	uint32_t first;              /* number that "seen" starts at */
-	uint32_t max;                /* highest delivered */
-	uint8_t seen[SIM_SEEN / 8];  /* delivered numbers, by distance from "first" */
+	uint32_t nseen;
+	uint32_t seen[SIM_SEEN];     /* hash set of the numbers delivered */
+	bool used[SIM_SEEN];
+	struct span span[2];         /* the sender's present life, the one before */
 	uint64_t sent_msgs;          /* in the present virtual second */
 	tick_t second;
 };
@@ -62,8 +68,11 @@ struct node {
 	bool dump_expects;
 	uint32_t dump_pos;
 	uint64_t seed;
-	bool committed;              /* committed, and no bulk since */
-	uint64_t bulks_at_commit;
+	bool committed;              /* committed in this life */
+	bool flushed;                /* external cache emptied in this life */
+	bool quiet_owed;             /* committed; nothing since that announces it */
+	tick_t last_overrun;
+	uint64_t bulks_at_commit, overruns_at_commit;
 	bool excused[SIM_FLOWS * 4]; /* by flow number: may be stale on the peer */
 };
 
@@ -92,7 +101,7 @@ struct world {
 	bool verbose;
 	const char *broken;          /* invariant that failed */
 	char why[256];
-	char trace[SIM_TRACE][160];
+	char trace[SIM_TRACE][240];
 	uint32_t ntrace;
 	bool quiet;                  /* faults healed, traffic stopped */
 };
@@ -130,6 +139,7 @@ void kernel_expire(struct world *w, uint8_t node);
 tick_t kernel_next_expiry(const struct kernel *k);
 
 /* ---- oracle.c ---- */
+void oracle_restart(struct world *w, uint8_t node);
 void oracle_sent(struct world *w, uint8_t from, const uint8_t *data, size_t len);
 void oracle_delivered(struct world *w, uint8_t to, const uint8_t *data, size_t len);
 void oracle_step(struct world *w);
