@@ -15,7 +15,7 @@
 #include "config.h"
 #include "control/call.h"
 #include "daemon/daemon.h"
-#include "observe/sinks.h"
+#include "daemon/process.h"
 
 static void print_usage(FILE *out)
 {
@@ -41,15 +41,10 @@ static void print_version(void)
 	       PACKAGE_VERSION);
 }
 
-static void say(enum log_level level, const char *text)
-{
-	sinks_console_line(level, text);
-}
-
 static void say_messages(const struct config_msgs *m)
 {
 	for (size_t i = 0; i < m->n; i++)
-		say(m->v[i].level, m->v[i].text);
+		process_say(m->v[i].level, m->v[i].text);
 }
 
 static int run_client(const struct cli *cli, const struct config *c)
@@ -58,15 +53,15 @@ static int run_client(const struct cli *cli, const struct config *c)
 	int code = 0;
 
 	if (cli->request.old_word)
-		say(LOG_LVL_WARNING, "`multicast' is the old name of `link', please use that");
+		process_say(LOG_LVL_WARNING, "`multicast' is the old name of `link', please use that");
 	if (control_call(c->general.socket_path, &cli->request, STDOUT_FILENO, err, sizeof(err),
 			 &code) < 0) {
-		say(LOG_LVL_ERROR, err);
+		process_say(LOG_LVL_ERROR, err);
 		return EXIT_FAILURE;
 	}
 	/* A request that was delivered counts as success, whatever became of it. */
 	if (err[0])
-		say(LOG_LVL_WARNING, err);
+		process_say(LOG_LVL_WARNING, err);
 	return EXIT_SUCCESS;
 }
 
@@ -76,7 +71,7 @@ static int run_daemon(const struct cli *cli, struct config *c, struct config_msg
 	const int err = config_check_start(c, m);
 
 	for (size_t i = said; i < m->n; i++)
-		say(m->v[i].level, m->v[i].text);
+		process_say(m->v[i].level, m->v[i].text);
 	return err < 0 ? EXIT_FAILURE : daemon_main(c, cli->background);
 }
 
@@ -103,7 +98,7 @@ int cli_main(int argc, char **argv)
 	char err[256];
 
 	if (cli_parse(argc, argv, &cli, err, sizeof(err)) < 0) {
-		say(LOG_LVL_ERROR, err);
+		process_say(LOG_LVL_ERROR, err);
 		print_usage(stdout);
 		return EXIT_FAILURE;
 	}

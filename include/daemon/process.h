@@ -35,4 +35,7 @@ void process_ready(int ready);
 /* Set the scheduler as configured; a refusal is a warning, not an error. */
 void process_schedule(const struct config_general *g, const struct log *log);
 
+/* One line on the terminal in the form of the log: date, pid, level, text. */
+void process_say(enum log_level level, const char *text);
+
 #endif

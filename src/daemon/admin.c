@@ -11,7 +11,6 @@
 #include "observe/stats_text.h"
 #include "priv.h"
 
-#define REPORT_BYTES  8192u
 #define WALK_BUDGET   8192u             /* places of a cache per piece of a listing */
 
 enum reply_kind { REPLY_TEXT, REPLY_LISTING, REPLY_RSQUEUE, REPLY_JOB, REPLY_UNTIL_END };
@@ -79,15 +78,13 @@ static ssize_t fill_listing(struct daemon *d, struct admin_job *j, char *buf, si
 
 static ssize_t fill_rsqueue(struct daemon *d, struct admin_job *j, char *buf, size_t cap)
 {
-	struct engine_stats st;
 	struct repl_send s;
 	struct strbuf b;
 
 	strbuf_init(&b, buf, cap);
-	engine_get_stats(d->engine, &st);
 	if (!j->started) {
 		j->started = true;
-		stats_text_rsqueue_head(&b, st.npeers ? st.peer[0].window : 0);
+		report_text(d, REPORT_RSQUEUE, &b);
 	}
 	while (b.len + 128 < cap && engine_window_next(d->engine, 0, &j->pos, &s))
 		stats_text_rsqueue_line(&b, &s);
@@ -173,11 +170,11 @@ static int start_report(struct daemon *d, struct control_client *cl, enum contro
 	struct strbuf b;
 
 	if (which == REPORT_RSQUEUE)
-		return d->cfg->sync.mode != REPL_FTFW || job_new(d, cl, REPLY_RSQUEUE, 0) ? 0 : -ENOMEM;
-	j = job_new(d, cl, REPLY_TEXT, REPORT_BYTES);
+		return job_new(d, cl, REPLY_RSQUEUE, 0) ? 0 : -ENOMEM;
+	j = job_new(d, cl, REPLY_TEXT, STATS_TEXT_MAX);
 	if (!j)
 		return -ENOMEM;
-	strbuf_init(&b, j->text, REPORT_BYTES);
+	strbuf_init(&b, j->text, STATS_TEXT_MAX);
 	report_text(d, which, &b);
 	j->len = b.len;
 	return 0;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -167,27 +168,27 @@ static int open_core(struct daemon *d)
 	return d->engine ? 0 : -ENOMEM;
 }
 
-static int open_log(struct daemon *d, bool background)
+static int open_log(struct daemon *d)
 {
 	const struct sinks_params p = {
-		.file = d->cfg->general.log_file[0] ? d->cfg->general.log_file : NULL,
-		.syslog_facility = d->cfg->general.syslog,
-		.console = true,
+		.file = d->cfg->general.log_file,
+		.syslog = d->cfg->general.syslog,
+		.console = true,               /* in the background too, until it serves */
 		.max = LOG_LVL_INFO,
+		.wall = clock_wall,
 	};
-	int err;
+	int err = sinks_open(&p, &d->sinks);
 
-	(void)background;
-	d->sinks = sinks_new(&p, &err);
-	if (!d->sinks)
-		return err;
-	d->log = sinks_log(d->sinks);
-	return 0;
+	if (err < 0)
+		fprintf(stderr, "conntrackd: can't open log file `%s': %s\n", p.file, err_text(err));
+	else
+		d->log = sinks_log(d->sinks);
+	return err;
 }
 
 static int build(struct daemon *d, bool background)
 {
-	int err = open_log(d, background);
+	int err = open_log(d);
 
 	if (err < 0)
 		return err;
@@ -236,7 +237,7 @@ static int serve(struct daemon *d, int ready)
 	if (chdir("/") < 0)
 		log_warning(d->log, "can't change to /: %s", strerror(errno));
 	if (ready >= 0)
-		sinks_console(d->sinks, false);
+		sinks_set_console(d->sinks, false);
 	process_ready(ready);
 	tables_listen(d);
 	loop_on_turn(d->loop, on_turn, d);
@@ -262,6 +263,6 @@ int daemon_main(const struct config *cfg, bool background)
 	teardown(&d);
 	if (status == EXIT_SUCCESS)
 		log_notice(d.log, "---- shutdown received ----");
-	sinks_free(d.sinks);
+	sinks_close(d.sinks);
 	return status;
 }

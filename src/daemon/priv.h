@@ -28,8 +28,9 @@ struct tables {
 	uint64_t apply_failed;
 };
 
-/* The dedicated link (peers.c). */
-struct peer_link;
+struct links;
+struct strbuf;
+struct stats_link;
 
 struct daemon {
 	const struct config *cfg;
@@ -39,7 +40,7 @@ struct daemon {
 	struct filter *filter;
 	struct engine *engine;
 	struct tables tables;
-	struct peer_link *link;           /* NULL: none configured */
+	struct links *links;              /* NULL: none configured */
 	struct control_sock *control;
 	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
 	struct loop_signal sig_term, sig_int, sig_hup;
@@ -65,14 +66,16 @@ int peers_open(struct daemon *d);
 void peers_close(struct daemon *d);
 /* Send what the engine has for the peers, a slice. True: there is more. */
 bool peers_turn(struct daemon *d);
-struct link_stats;
-size_t peers_stats(const struct daemon *d, struct link_stats *out, size_t cap);
+/* Statistics of each link; returns how many. */
+size_t peers_stats(const struct daemon *d, struct stats_link *out, size_t cap);
+
+/* ---- report.c ---- */
+void report_text(struct daemon *d, enum control_report which, struct strbuf *b);
 
 /* ---- admin.c ---- */
 int admin_open(struct daemon *d);
 void admin_close(struct daemon *d);
 void admin_job_done(struct daemon *d, uint64_t tag);
-/* Replies that wait for the daemon's end are closed by admin_close(). */
 
 /* ---- daemon.c ---- */
 void daemon_stop(struct daemon *d);

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "daemon/process.h"
+#include "loop/clock.h"
+#include "observe/sinks.h"
 
 /* Is the file behind fd still the one of that name? A clean end removes it. */
 static bool same_file(int fd, const char *path)
@@ -124,4 +126,17 @@ void process_schedule(const struct config_general *g, const struct log *log)
 	if (sched_setscheduler(0, policy, &sp) < 0)
 		log_warning(log, "scheduler configuration failed: %s: running with the default one",
 			    strerror(errno));
+}
+
+void process_say(enum log_level level, const char *text)
+{
+	const struct sinks_params p = {
+		.console = true, .syslog = SINKS_NO_SYSLOG, .max = LOG_LVL_DEBUG, .wall = clock_wall,
+	};
+	struct sinks *s;
+
+	if (sinks_open(&p, &s) < 0)
+		return;
+	sinks_log(s)->emit(sinks_log(s)->ctx, level, text);
+	sinks_close(s);
 }
