@@ -5,6 +5,7 @@
  *
  *  ack-truth   an ACK covers only numbers that reached the acknowledging node
  *  nack-truth  a NACK names only numbers between others that reached it
+ *  ack-due     what arrives is acknowledged within a bounded time
  *  storm       messages per virtual second are bounded
  *  bounded     unacknowledged elements, cache entries and memory have a ceiling
  *  own-quiet   what a node injected itself is not announced by it
@@ -20,6 +21,7 @@
 #include "world.h"
 
 #define STORM_LIMIT 20000u
+#define ACK_DUE     (1500 * TICK_MSEC)
 
 /* ---- numbers that reached a node ---- */
 
@@ -72,6 +74,7 @@ void oracle_restart(struct world *w, uint8_t node)
 	struct oracle *peer = &w->n[1 - node].from_peer;
 
 	memset(&w->n[node].from_peer, 0, sizeof(w->n[node].from_peer));
+	w->n[node].from_peer.owed_since = TICK_NEVER;
 	peer->span[1] = peer->span[0];
 	peer->span[0] = (struct span){ 0 };
 }
@@ -98,28 +101,31 @@ static void check_range(struct world *w, uint8_t from, const struct wire_msg *m)
 	}
 }
 
+/*
+ * A flow that this node never spoke of and then injected stays its secret until
+ * a bulk, or lost events, or a packet make it news.
+ */
 static void check_own_quiet(struct world *w, uint8_t from, const struct wire_msg *m)
 {
 	const struct wire_params wp = { 0 };
 	struct engine_stats st;
 	struct node *n = &w->n[from];
+	bool *told;
 	struct flow f;
 
-	if (!n->quiet_owed || m->h.type == WIRE_CT_DESTROY)
-		return;
-	engine_get_stats(n->e, &st);
-	if (st.peer[0].bulks != n->bulks_at_commit || st.peer[0].bulk_running ||
-	    st.overruns != n->overruns_at_commit) {
-		n->quiet_owed = false;         /* both send everything, as they should */
-		return;
-	}
 	if (wire_flow_decode(&wp, m->body, m->body_len, &f) < 0)
 		return;
-	for (int i = 0; i < SIM_FLOWS; i++)
+	told = &n->told[f.orig.src.b[2]][kernel_number(&f)];
+	engine_get_stats(n->e, &st);
+	if (st.peer[0].bulks != n->bulks_at_commit || st.peer[0].bulk_running ||
+	    st.overruns != n->overruns_at_commit)
+		n->quiet_owed = false;
+	for (int i = 0; i < SIM_FLOWS && n->quiet_owed && !*told; i++)
 		if (n->k.flows[i].used && n->k.flows[i].injected &&
 		    tuple_equal(&n->k.flows[i].f.orig, &f.orig) && n->k.flows[i].f.zone == f.zone)
 			world_fail(w, "own-quiet", "node %u announces flow %u that it injected", from,
 				   kernel_number(&f));
+	*told = true;
 }
 
 static void count_storm(struct world *w, uint8_t from)
@@ -146,6 +152,8 @@ void oracle_sent(struct world *w, uint8_t from, const uint8_t *data, size_t len)
 			return;
 		}
 		count_storm(w, from);
+		if (m.h.type == WIRE_CONTROL && (m.h.flags & WIRE_F_ACK))
+			w->n[from].from_peer.owed_since = TICK_NEVER;
 		if (m.h.type == WIRE_CONTROL && (m.h.flags & (WIRE_F_ACK | WIRE_F_NACK)))
 			check_range(w, from, &m);
 		else if (m.h.type <= WIRE_CT_DESTROY)
@@ -165,6 +173,8 @@ void oracle_delivered(struct world *w, uint8_t to, const uint8_t *data, size_t l
 	while (len) {
 		if (wire_message_next(data, len, &m, &used) < 0)
 			return;
+		if (o->owed_since == TICK_NEVER && seq_after(m.h.seq, o->span[0].max))
+			o->owed_since = w->now;
 		note(o, m.h.seq);
 		data += used;
 		len -= used;
@@ -179,6 +189,8 @@ void oracle_step(struct world *w)
 		if (!w->n[i].up)
 			continue;
 		engine_get_stats(w->n[i].e, &st);
+		if (w->mode == REPL_FTFW && tick_since(w->now, w->n[i].from_peer.owed_since) > ACK_DUE)
+			world_fail(w, "ack-due", "node %u has acknowledged nothing for too long", i);
 		if (st.peer[0].window > st.peer[0].window_max)
 			world_fail(w, "bounded", "node %u: %u elements unacknowledged, limit %u", i,
 				   st.peer[0].window, st.peer[0].window_max);

@@ -56,8 +56,11 @@ static void net_put(struct world *w, uint8_t to, tick_t delay, const uint8_t *da
 
 static tick_t net_delay(struct world *w)
 {
-	tick_t d = 100 * TICK_USEC + rng_below(&w->rng, 400) * TICK_USEC;
+	tick_t d = 100 * TICK_USEC;
 
+	if (w->lossless)
+		return d;
+	d += rng_below(&w->rng, 400) * TICK_USEC;
 	if (rng_below(&w->rng, 100) < w->f.reorder)
 		d += rng_below(&w->rng, 20000) * TICK_USEC;
 	return d;
@@ -108,7 +111,7 @@ void node_start(struct world *w, uint8_t i)
 	struct engine_params p = {
 		.seed = n->seed++,
 		.npeers = 1,
-		.repl = { .mode = w->mode, .ack_window = 20, .resend_limit = 512,
+		.repl = { .mode = w->mode, .ack_window = 20, .resend_limit = w->resend_limit,
 			  .cures = w->cures },
 		.cache_limit = 4 * SIM_FLOWS,
 		.purge_timeout = 5,
@@ -123,6 +126,7 @@ void node_start(struct world *w, uint8_t i)
 	n->dumping = false;
 	n->committed = n->quiet_owed = n->flushed = false;
 	n->up = true;
+	memset(n->told, 0, sizeof(n->told));
 	oracle_restart(w, i);
 	n->e = engine_new(&p, w->now);
 	if (!n->e)

@@ -55,6 +55,7 @@ struct oracle {
 	uint32_t seen[SIM_SEEN];     /* hash set of the numbers delivered */
 	bool used[SIM_SEEN];
 	struct span span[2];         /* the sender's present life, the one before */
+	tick_t owed_since;           /* first arrival since the last ACK; TICK_NEVER: none */
 	uint64_t sent_msgs;          /* in the present virtual second */
 	tick_t second;
 };
@@ -72,6 +73,7 @@ struct node {
 	bool flushed;                /* external cache emptied in this life */
 	bool quiet_owed;             /* committed; nothing since that announces it */
 	tick_t last_overrun;
+	bool told[SIM_NODES][SIM_FLOWS * 4]; /* flows announced in this life, by owner */
 	uint64_t bulks_at_commit, overruns_at_commit;
 	bool excused[SIM_FLOWS * 4]; /* by flow number: may be stale on the peer */
 };
@@ -94,6 +96,8 @@ struct world {
 	tick_t now;
 	enum repl_mode mode;
 	uint32_t cures;
+	uint32_t resend_limit;
+	bool lossless;
 	struct faults f;
 	struct node n[SIM_NODES];
 	struct dgram *net;           /* SIM_NET slots */
