@@ -71,12 +71,13 @@ void loop_timer_stop(struct loop_timer *t)
 
 void loop_timer_set(struct loop *l, struct loop_timer *t, tick_t at)
 {
-	struct loop_timer *pos = l->timers.next;
+	struct loop_timer *pos;
 
 	loop_timer_stop(t);
 	if (at == TICK_NEVER)
 		return;
 	t->at = at;
+	pos = l->timers.next;                  /* not before: it may have been t itself */
 	while (pos != &l->timers && pos->at <= at)
 		pos = pos->next;
 	ring_add_before(pos, t);

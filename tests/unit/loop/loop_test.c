@@ -78,6 +78,24 @@ Test(loop, timers_fire_in_order_of_deadline)
 	loop_free(t.l);
 }
 
+/* The first one of all is taken out and put in elsewhere. */
+Test(loop, the_earliest_timer_moves_back_and_forth)
+{
+	struct trace t = { .l = loop_new() };
+	tick_t now = loop_now(t.l);
+	struct named_timer a, b;
+
+	timer(&a, &t, 'a', now + 2 * TICK_MSEC);
+	loop_timer_set(t.l, &a.t, now + 3 * TICK_MSEC);
+	timer(&b, &t, 'b', now + 4 * TICK_MSEC);
+	loop_timer_set(t.l, &a.t, now + 6 * TICK_MSEC);
+	loop_timer_set(t.l, &b.t, now + 5 * TICK_MSEC);
+	a.last = true;
+	loop_run(t.l);
+	cr_assert_str_eq(t.s, "ba");
+	loop_free(t.l);
+}
+
 Test(loop, timers_move_and_stop)
 {
 	struct trace t = { .l = loop_new() };
