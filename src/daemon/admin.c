@@ -261,6 +261,12 @@ int admin_open(struct daemon *d)
 	return err;
 }
 
+void admin_unlisten(struct daemon *d)
+{
+	if (d->control)
+		control_sock_unlisten(d->control);
+}
+
 void admin_close(struct daemon *d)
 {
 	control_sock_close(d->control);

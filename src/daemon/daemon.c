@@ -223,8 +223,9 @@ static void teardown(struct daemon *d)
 		loop_timer_stop(&d->timer);
 		tables_close(d);
 		peers_close(d);
+		admin_unlisten(d);
 		process_unlock(d->cfg->general.lock_file, d->lock_fd);
-		admin_close(d);                /* a waiting -k sees the end after the lock is gone */
+		admin_close(d);                /* a waiting -k returns when socket and lock are gone */
 	}
 	engine_free(d->engine);
 	filter_free(d->filter);

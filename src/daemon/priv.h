@@ -74,6 +74,8 @@ void report_text(struct daemon *d, enum control_report which, struct strbuf *b);
 
 /* ---- admin.c ---- */
 int admin_open(struct daemon *d);
+/* No more clients; those who wait stay. */
+void admin_unlisten(struct daemon *d);
 void admin_close(struct daemon *d);
 void admin_job_done(struct daemon *d, uint64_t tag);
 
