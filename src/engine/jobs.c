@@ -29,7 +29,7 @@ static void dump_next(struct engine *e)
 			e->overrun_at = TICK_NEVER;
 	}
 	if (e->dumps[0].purpose != DUMP_FLUSH)
-		e->gen ^= ENTRY_GEN;
+		e->gen[e->dumps[0].expects ? OBJ_EXPECT : OBJ_FLOW] ^= ENTRY_GEN;
 	engine_post(e, e->dumps[0].expects ? EFFECT_DUMP_EXPECTS : EFFECT_DUMP_FLOWS, 0);
 }
 

@@ -193,11 +193,11 @@ static void release_held(struct engine *e, const struct flow *master)
 /* ---- flows ---- */
 
 /* Flags of an entry that was just written. */
-static uint8_t flags_after(const struct engine *e, bool fresh, bool send)
+static uint8_t flags_after(const struct engine *e, uint32_t kind, bool fresh, bool send)
 {
 	const uint8_t told = send ? 0 : ENTRY_SILENT;
 
-	return (uint8_t)((fresh || !send ? 0 : ENTRY_UPDATE) | told | e->gen);
+	return (uint8_t)((fresh || !send ? 0 : ENTRY_UPDATE) | told | e->gen[kind]);
 }
 
 static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool send)
@@ -207,7 +207,7 @@ static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool se
 
 	if (!count_add(e, now, OBJ_FLOW, err))
 		return;
-	*cache_flags(e->flows, ref) = flags_after(e, true, send);
+	*cache_flags(e->flows, ref) = flags_after(e, OBJ_FLOW, true, send);
 	if (send)
 		announce(e, OBJ_FLOW, ref);
 	if (e->nheld)
@@ -243,7 +243,7 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 		e->count[ECACHE_INTERNAL].add_nomem++;
 		return;
 	}
-	*flags = flags_after(e, fresh, send);
+	*flags = flags_after(e, OBJ_FLOW, fresh, send);
 	e->count[ECACHE_INTERNAL].update_ok++;
 	if (send)
 		announce(e, OBJ_FLOW, ref);
@@ -333,7 +333,7 @@ static void flow_refresh(struct engine *e, tick_t now, cache_ref ref, const stru
 
 	if (cache_set(e->flows, now, ref, f) < 0)
 		e->count[ECACHE_INTERNAL].add_nomem++;
-	*flags = (uint8_t)((*flags & ~ENTRY_GEN) | e->gen);
+	*flags = (uint8_t)((*flags & ~ENTRY_GEN) | e->gen[OBJ_FLOW]);
 }
 
 /*
@@ -353,7 +353,7 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 	if (!filter_pass(e->p.filter, f, true)) {
 		if (ref)                       /* it exists: the sweep must not take it */
 			*cache_flags(e->flows, ref) =
-				(uint8_t)((*cache_flags(e->flows, ref) & ~ENTRY_GEN) | e->gen);
+				(uint8_t)((*cache_flags(e->flows, ref) & ~ENTRY_GEN) | e->gen[OBJ_FLOW]);
 		return;
 	}
 	if (!ref) {
@@ -391,7 +391,7 @@ static void expect_add(struct engine *e, tick_t now, const struct expect *x, boo
 
 	if (!count_add(e, now, OBJ_EXPECT, err))
 		return;
-	*cache_flags(e->expects, ref) = flags_after(e, true, send);
+	*cache_flags(e->expects, ref) = flags_after(e, OBJ_EXPECT, true, send);
 	if (!send)
 		return;
 	if (master_known(e, x))
@@ -413,7 +413,7 @@ static void expect_put(struct engine *e, tick_t now, cache_ref ref, const struct
 		e->count[ECACHE_EXP_INTERNAL].add_nomem++;
 		return;
 	}
-	*flags = (uint8_t)((*flags & ENTRY_HELD) | flags_after(e, fresh, send));
+	*flags = (uint8_t)((*flags & ENTRY_HELD) | flags_after(e, OBJ_EXPECT, fresh, send));
 	e->count[ECACHE_EXP_INTERNAL].update_ok++;
 	if (send && !(*flags & ENTRY_HELD))
 		announce(e, OBJ_EXPECT, ref);
@@ -479,7 +479,7 @@ bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
 	while ((ref = cache_walk_next(c, &e->sweep, &budget))) {
 		uint8_t flags = *cache_flags(c, ref);
 
-		if (!(flags & (ENTRY_DEAD | ENTRY_HELD)) && (flags & ENTRY_GEN) != e->gen)
+		if (!(flags & (ENTRY_DEAD | ENTRY_HELD)) && (flags & ENTRY_GEN) != e->gen[kind])
 			bury(e, kind, ref, true);
 	}
 	return !cache_walk_done(&e->sweep);

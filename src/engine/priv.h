@@ -67,7 +67,7 @@ struct engine {
 	uint8_t npeers;
 	struct peer peers[ENGINE_PEERS];
 	struct side_counts count[4];           /* by enum engine_cache */
-	uint8_t gen;                           /* ENTRY_GEN or 0: the current generation */
+	uint8_t gen[2];                        /* by object kind: ENTRY_GEN or 0, the current one */
 
 	cache_ref held[HELD_MAX];              /* expectations without a known master */
 	uint32_t nheld;
