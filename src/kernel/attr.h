@@ -156,7 +156,7 @@ ATTR_INLINE void attr_put(struct buf *b, unsigned int type, const void *data, si
 {
 	uint8_t *p = attr_room(b, type, n);
 
-	if (p)
+	if (p && n)
 		memcpy(p, data, n);
 }
 
