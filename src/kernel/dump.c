@@ -129,11 +129,8 @@ static int next_of_chunk(struct kernel_dump *d, struct kernel_event *out)
 
 int kernel_dump_next(struct kernel_dump *d, struct kernel_event *out)
 {
-	int n;
+	int n = next_of_chunk(d, out);
 
-	if (d->ended)
-		return 0;
-	n = next_of_chunk(d, out);
 	if (n || d->ended)
 		return n;
 	n = nlrx_fill(d->rx, &d->sk);
