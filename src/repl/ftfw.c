@@ -81,6 +81,7 @@ static enum repl_verdict digest(struct repl *r, tick_t now, const struct wire_ms
 		return REPL_DATA;
 	if (m->h.flags & WIRE_F_ACK) {
 		r->st.acks_in++;
+		resync_acked(r, m->from, m->to);
 		unacked_ack(r, now, m->from, m->to);
 	} else if (m->h.flags & WIRE_F_NACK) {
 		r->st.nacks_in++;
@@ -133,8 +134,12 @@ static void hear_greeting(struct repl *r, uint8_t flags)
 {
 	if (flags & WIRE_F_HELLO)
 		r->answer = true;
-	if ((flags & WIRE_F_HELLO_BACK) && r->greet == GREET_SAYING)
-		r->greet = GREET_DONE;
+	if (!(flags & WIRE_F_HELLO_BACK) || r->greet != GREET_SAYING)
+		return;
+	r->greet = GREET_DONE;
+	if (r->under_hello && cured(r, REPL_CURE_W4))
+		bulk_want(r);            /* the peer may have acknowledged what it lost */
+	r->under_hello = false;
 }
 
 static bool weighty(const struct wire_msg *m)
@@ -257,10 +262,12 @@ static bool ftfw_output(struct repl *r, tick_t now, struct repl_send *s)
 	session_emit(r, now, h, s);
 	s->flags |= greeting(r);
 	n = txq_node(&r->q, h);
+	if (n->is_object && (s->flags & WIRE_F_HELLO))
+		r->under_hello = true;
 	if (!cured(r, REPL_CURE_W9) && !n->is_object)
 		n->flags = s->flags;
 	if (n->flags & WIRE_F_RESYNC)
-		resync_sent(r, now, s->flags);
+		resync_sent(r, now, s);
 	if (n->is_object || (n->flags & RANGED))
 		unacked_put(r, now, h);
 	else

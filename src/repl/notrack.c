@@ -18,8 +18,7 @@ static enum repl_verdict notrack_input(struct repl *r, tick_t now, const struct 
 	if (track_watch(&r->rx, now, m->h.seq) && cured(r, REPL_CURE_W3))
 		resync_auto(r, now);
 	session_heard(r, now);
-	if (r->rs.out)
-		resync_answered(r);
+	resync_heard(r);
 	if (data)
 		return REPL_DATA;
 	if (resync) {
@@ -37,7 +36,7 @@ static bool notrack_output(struct repl *r, tick_t now, struct repl_send *s)
 		return false;
 	session_emit(r, now, h, s);
 	if (!s->is_object && (s->flags & WIRE_F_RESYNC))
-		resync_sent(r, now, s->flags);
+		resync_sent(r, now, s);
 	session_release(r, h);
 	return true;
 }

@@ -11,6 +11,7 @@
  * the time between them doubles while losses go on.
  */
 #include <assert.h>
+#include "base/seq.h"
 #include "session.h"
 
 #define REPEAT       TICK_SEC           /* the peer was not heard since */
@@ -60,20 +61,28 @@ void resync_auto(struct repl *r, tick_t now)
 		rs->auto_due = soon > rs->auto_next ? soon : rs->auto_next;
 }
 
-void resync_sent(struct repl *r, tick_t now, uint8_t flags)
+void resync_sent(struct repl *r, tick_t now, const struct repl_send *s)
 {
 	struct resync *rs = &r->rs;
 
 	r->st.resyncs_out++;
 	rs->out = true;
 	rs->heard = false;
-	rs->greeted = !(flags & WIRE_F_HELLO);
+	rs->greeted = !(s->flags & WIRE_F_HELLO);
 	rs->at = now;
+	rs->seq = s->seq;
 }
 
-void resync_answered(struct repl *r)
+void resync_acked(struct repl *r, uint32_t from, uint32_t to)
 {
-	r->rs.pending = false;
+	if (r->rs.out && seq_between(r->rs.seq, from, to))
+		r->rs.pending = false;
+}
+
+void resync_heard(struct repl *r)
+{
+	if (r->rs.out)
+		r->rs.pending = false;
 }
 
 /* When to ask again if nothing changes. */

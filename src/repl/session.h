@@ -49,7 +49,8 @@ struct resync {
 	bool out;                /* it was transmitted ... */
 	bool greeted;            /* ... without HELLO, so its loss is noticed */
 	bool heard;              /* the peer spoke since */
-	tick_t at;               /* when it was transmitted */
+	tick_t at;               /* when it was transmitted ... */
+	uint32_t seq;            /* ... and under which number */
 	uint8_t tries;
 	uint8_t max_silent;      /* give up after so many without hearing; 0: never */
 	tick_t auto_due;         /* a request of our own accord */
@@ -81,6 +82,7 @@ struct repl {
 
 	/* FT-FW, sending side */
 	enum greet_state greet;
+	bool under_hello;        /* objects were sent while saying HELLO */
 	struct window win;
 	uint32_t win_objects;    /* objects among win.count */
 	tick_t last_ack;         /* last progress */
@@ -151,8 +153,9 @@ uint32_t bulk_room_unacked(struct repl *r, tick_t now);   /* token bucket */
 void resync_init(struct resync *rs, bool acked_mode);
 void resync_request(struct repl *r);
 void resync_auto(struct repl *r, tick_t now);     /* bounded in rate */
-void resync_sent(struct repl *r, tick_t now, uint8_t flags);
-void resync_answered(struct repl *r);
+void resync_sent(struct repl *r, tick_t now, const struct repl_send *s);
+void resync_acked(struct repl *r, uint32_t from, uint32_t to);
+void resync_heard(struct repl *r);                /* without acknowledgements */
 void resync_tick(struct repl *r, tick_t now);
 tick_t resync_deadline(const struct repl *r);
 

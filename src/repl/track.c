@@ -30,7 +30,8 @@
  *           HELLO, just before first, all recent     late, but ask for it: it overtook
  *           HELLO, anything else                     reset, fresh -> greeting
  *           no HELLO                                 as settled -> settled
- * settled   no HELLO, next or ahead                  take, gap check
+ * settled   no HELLO, next or ahead                  take, gap check; far ahead only if
+ *                                                    a second one follows (W2)
  *           no HELLO, behind                         late; if that is all we get for
  *                                                    STUCK: reset, fresh, stuck (W2)
  *           HELLO of the greeting just over          late
@@ -51,7 +52,7 @@
 
 #define AHEAD     (1 << 20)          /* a gap, not another numbering */
 #define NEAR      (1 << 16)          /* surely the same numbering */
-#define REORDER   1024               /* numbers by which messages overtake */
+#define REORDER   1024               /* numbers by which messages overtake; more is far */
 #define QUIET     (3 * TICK_SEC)     /* a living peer is not silent for so long */
 #define OVERTAKE  (2 * TICK_SEC)     /* a message is not late by more */
 #define CHANGING  (5 * TICK_SEC)     /* old messages may follow a new incarnation */
@@ -196,6 +197,22 @@ static void settle(struct track *t, uint32_t first, uint32_t end)
 	t->end = end;
 }
 
+/*
+ * A single message far ahead may be anybody's, and taking it would make the
+ * peer's own look late. If it is the peer's, the next one shows it, and this
+ * one is asked for with the rest of the gap.
+ */
+static bool stray(struct track *t, uint32_t n)
+{
+	const bool follows = t->far_seen && n - t->far_next < REORDER;
+
+	if (n - t->last <= REORDER)
+		return false;
+	t->far_seen = !follows;
+	t->far_next = n + 1;
+	return !follows;
+}
+
 static void no_hello(struct track *t, tick_t now, uint32_t n, uint32_t cures,
 		     struct track_result *res)
 {
@@ -204,6 +221,10 @@ static void no_hello(struct track *t, tick_t now, uint32_t n, uint32_t cures,
 		settle(t, n, n);
 		take(t, now, n, res);
 	} else if (seq_after(n, t->last)) {
+		if ((cures & REPL_CURE_W2) && stray(t, n)) {
+			t->before++;
+			return;
+		}
 		take_ahead(t, now, n, res);
 	} else {
 		late(t, now, n);

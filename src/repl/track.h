@@ -25,6 +25,10 @@ struct track {
 	uint32_t run_first, run_next, run_len;
 	tick_t run_since;
 
+	/* A message that leaves a suspiciously large gap waits for a second one. */
+	bool far_seen;
+	uint32_t far_next;
+
 	uint64_t lost, before;
 };
 

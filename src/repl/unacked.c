@@ -89,8 +89,10 @@ void unacked_put(struct repl *r, tick_t now, uint32_t h)
 	}
 	if (n->is_object) {
 		r->win_objects++;
-		if (r->rto.at == TICK_NEVER && !r->rto.parked)
+		if (r->rto.at == TICK_NEVER && !r->rto.parked) {
 			r->rto.at = tick_add(now, r->rto.interval);
+			r->rto.progress = false;
+		}
 	}
 }
 
@@ -99,10 +101,7 @@ uint32_t unacked_ack(struct repl *r, tick_t now, uint32_t from, uint32_t to)
 	uint32_t h, seq = from, removed = 0;
 
 	while ((h = window_find(&r->win, &seq)) && !seq_after(seq, to)) {
-		const struct node *n = node_at(r, seq, h);
-
-		if (!n->is_object && (n->flags & WIRE_F_RESYNC))
-			resync_answered(r);
+		node_at(r, seq, h);
 		unacked_del(r, h);
 		session_release(r, h);
 		removed++;

@@ -42,6 +42,11 @@ static struct repl_obj name(uint32_t obj)
 	return (struct repl_obj){ .kind = 1, .ref = obj };
 }
 
+void rig_load(struct rig *g, uint32_t obj)
+{
+	g->own[obj].version = 1;
+}
+
 void rig_change(struct rig *g, uint32_t obj)
 {
 	struct rig_object *o = &g->own[obj];
@@ -89,11 +94,12 @@ static void walk(struct rig *g, tick_t now)
 	if (!room || !g->walking)
 		return;
 	for (; g->walk < g->limit && n < room; g->walk++) {
-		struct rig_object *o = &g->own[g->walk];
+		const uint32_t obj = g->walk_down ? g->limit - 1 - g->walk : g->walk;
+		struct rig_object *o = &g->own[obj];
 
-		if (!o->version || o->dead)
+		if (!o->version || (o->dead && !(g->walk_dead && o->slot)))
 			continue;
-		if (repl_changed(g->r, name(g->walk), &o->slot) == 0)
+		if (repl_changed(g->r, name(obj), &o->slot) == 0)
 			n++;
 	}
 	g->walking = g->walk < g->limit;
@@ -237,14 +243,17 @@ void pair_init(struct pair *w, const struct repl_params *a, const struct repl_pa
 	w->now = SEC(1);
 	w->delay = MS(1);
 	w->dgram_max = DGRAM_MAX;
+	w->store = malloc(PIPE_MAX * sizeof(*w->store));
+	cr_assert_not_null(w->store);
+	for (uint32_t i = 0; i < PIPE_MAX; i++)
+		w->pipe[i] = &w->store[i];
 	rig_init(&w->n[0], a, w->now);
 	rig_init(&w->n[1], b, w->now);
 }
 
 void pair_fini(struct pair *w)
 {
-	while (w->in_pipe)
-		free(w->pipe[--w->in_pipe]);
+	free(w->store);
 	rig_fini(&w->n[0]);
 	rig_fini(&w->n[1]);
 }
@@ -269,15 +278,13 @@ static void put(struct pair *w, const struct datagram *d)
 	if (w->cut[d->dest] || (w->loss && rng_below(&w->rng, 100) < w->loss))
 		return;
 	cr_assert_lt(w->in_pipe, PIPE_MAX);
-	copy = malloc(sizeof(*copy));
-	cr_assert_not_null(copy);
+	copy = w->pipe[w->in_pipe++];
 	copy->dest = d->dest;
 	copy->count = d->count;
 	memcpy(copy->p, d->p, d->count * sizeof(d->p[0]));
 	copy->at = w->now + w->delay;
 	if (w->jitter)
 		copy->at += rng_u64(&w->rng) % w->jitter;
-	w->pipe[w->in_pipe++] = copy;
 }
 
 static void send_all(struct pair *w, uint8_t from)
@@ -319,7 +326,7 @@ static void deliver(struct pair *w, uint32_t i)
 	struct datagram *d = w->pipe[i];
 
 	memmove(&w->pipe[i], &w->pipe[i + 1], (w->in_pipe - i - 1) * sizeof(d));
-	w->in_pipe--;
+	w->pipe[--w->in_pipe] = d;
 	for (uint32_t k = 0; k < d->count; k++) {
 		const struct wire_header *h = &d->p[k].h;
 
@@ -327,7 +334,6 @@ static void deliver(struct pair *w, uint32_t i)
 			   0x9e3779b97f4a7c15u;
 		rig_input(&w->n[d->dest], w->now, &d->p[k]);
 	}
-	free(d);
 }
 
 void pair_run(struct pair *w, tick_t until)

@@ -35,6 +35,8 @@ struct rig {
 	uint32_t view[RIG_OBJECTS];      /* the peer's objects as received */
 	uint32_t walk, limit;            /* bulk: where it is, objects there are */
 	bool walking;
+	bool walk_dead;                  /* a bulk names dead objects too, as the reference's */
+	bool walk_down;                  /* from the highest number down */
 	uint32_t data, done, bulks;      /* received, finished, walks begun */
 };
 
@@ -43,6 +45,9 @@ struct repl_params rig_ftfw(uint32_t first, uint32_t cures);
 
 void rig_init(struct rig *g, const struct repl_params *p, tick_t now);
 void rig_fini(struct rig *g);
+
+/* An object that is there without having been announced. */
+void rig_load(struct rig *g, uint32_t obj);
 
 /* Change or create, destroy. */
 void rig_change(struct rig *g, uint32_t obj);
@@ -82,7 +87,8 @@ struct pair {
 	struct rig n[2];
 	struct rng rng;
 	tick_t now;
-	struct datagram *pipe[PIPE_MAX];
+	struct datagram *store;          /* PIPE_MAX of them, so that nothing is allocated later */
+	struct datagram *pipe[PIPE_MAX]; /* those on the way, then the free ones */
 	uint32_t in_pipe;
 	uint32_t loss, dup;              /* per cent of the datagrams */
 	tick_t delay, jitter;
