@@ -43,6 +43,8 @@ struct engine_params {
 	uint32_t commit_timeout;     /* s, 0 = remaining */
 	uint32_t purge_timeout;      /* s */
 	uint32_t overrun_resync;     /* s after an overrun, 0 = never */
+	uint32_t refresh_time;       /* s within which each entry is announced again, 0 = never */
+	uint32_t cache_timeout;      /* s after which an unconfirmed external entry goes, 0 = never */
 	bool window_tracking;
 	const struct filter *filter; /* borrowed for the life of the engine; NULL = all */
 	const struct log *log;       /* borrowed; called synchronously, must not call back */
@@ -160,6 +162,7 @@ struct engine_entry {
 		struct expect expect;
 	};
 	tick_t created, updated;
+	tick_t expires;           /* CacheTimeout; TICK_NEVER: does not */
 };
 
 /* 1: *out filled; 0: end; CTD_EBUSY: budget used up, call again. */

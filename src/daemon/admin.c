@@ -34,8 +34,13 @@ struct admin_job {
 
 static void print_age(struct strbuf *b, const struct daemon *d, const struct engine_entry *en)
 {
+	const tick_t now = loop_now(d->loop);
+
+	if (en->expires != TICK_NEVER)
+		strbuf_addf(b, " [expires in %llus]",
+			    (unsigned long long)(tick_since(en->expires, now) / TICK_SEC));
 	strbuf_addf(b, " [active since %llus]",
-		    (unsigned long long)(tick_since(loop_now(d->loop), en->created) / TICK_SEC));
+		    (unsigned long long)(tick_since(now, en->created) / TICK_SEC));
 }
 
 static void print_entry(struct strbuf *b, const struct daemon *d, const struct admin_job *j,

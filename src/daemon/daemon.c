@@ -102,6 +102,8 @@ static struct engine *make_engine(struct daemon *d)
 		.commit_timeout = s->commit_timeout,
 		.purge_timeout = s->purge_timeout,
 		.overrun_resync = d->cfg->general.overrun_resync,
+		.refresh_time = s->mode == REPL_ALARM ? s->refresh_time : 0,
+		.cache_timeout = s->mode == REPL_ALARM ? s->cache_timeout : 0,
 		.window_tracking = s->window_tracking,
 		.filter = d->filter,
 		.log = d->log,

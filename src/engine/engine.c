@@ -35,6 +35,7 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	e->p = *p;
 	rng_seed(&e->rng, p->seed);
 	e->purge_at = e->overrun_at = TICK_NEVER;
+	e->refresh_at = p->refresh_time || p->cache_timeout ? now : TICK_NEVER;
 	ratelim_init(&e->full_log, 1, 1);
 	ratelim_init(&e->commit_log, 20, 5);
 	e->flows = make_cache(e, &pack_flow, p->npeers);
@@ -98,7 +99,7 @@ bool engine_effect(struct engine *e, tick_t now, struct effect *eff)
 
 tick_t engine_deadline(const struct engine *e)
 {
-	tick_t t = tick_min(e->purge_at, e->overrun_at);
+	tick_t t = tick_min(tick_min(e->purge_at, e->overrun_at), e->refresh_at);
 
 	if (jobs_pending(e))
 		return 0;
@@ -112,6 +113,7 @@ void engine_tick(struct engine *e, tick_t now)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		if (repl_deadline(e->peers[i].repl) <= now)
 			repl_tick(e->peers[i].repl, now);
+	refresh_tick(e, now);
 	local_queue_all_done(e, now);
 	jobs_tick(e, now);
 }

@@ -42,8 +42,7 @@ static void drop(struct engine *e, uint32_t kind, cache_ref ref)
 	cache_del(c, ref);
 }
 
-/* Hand the entry's present state to every session. */
-static void announce(struct engine *e, uint32_t kind, cache_ref ref)
+void local_announce(struct engine *e, uint32_t kind, cache_ref ref)
 {
 	uint32_t *slots = cache_slots(table(e, kind), ref);
 	const struct repl_obj o = { .kind = kind, .ref = ref };
@@ -186,7 +185,7 @@ static void release_held(struct engine *e, const struct flow *master)
 			continue;
 		}
 		unhold(e, ref);
-		announce(e, OBJ_EXPECT, ref);
+		local_announce(e, OBJ_EXPECT, ref);
 	}
 }
 
@@ -209,7 +208,7 @@ static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool se
 		return;
 	*cache_flags(e->flows, ref) = flags_after(e, OBJ_FLOW, true, send);
 	if (send)
-		announce(e, OBJ_FLOW, ref);
+		local_announce(e, OBJ_FLOW, ref);
 	if (e->nheld)
 		release_held(e, f);
 }
@@ -246,7 +245,7 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 	*flags = flags_after(e, OBJ_FLOW, fresh, send);
 	e->count[ECACHE_INTERNAL].update_ok++;
 	if (send)
-		announce(e, OBJ_FLOW, ref);
+		local_announce(e, OBJ_FLOW, ref);
 }
 
 static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struct flow *f, bool send)
@@ -395,7 +394,7 @@ static void expect_add(struct engine *e, tick_t now, const struct expect *x, boo
 	if (!send)
 		return;
 	if (master_known(e, x))
-		announce(e, OBJ_EXPECT, ref);
+		local_announce(e, OBJ_EXPECT, ref);
 	else
 		hold(e, ref);
 }
@@ -416,7 +415,7 @@ static void expect_put(struct engine *e, tick_t now, cache_ref ref, const struct
 	*flags = (uint8_t)((*flags & ENTRY_HELD) | flags_after(e, OBJ_EXPECT, fresh, send));
 	e->count[ECACHE_EXP_INTERNAL].update_ok++;
 	if (send && !(*flags & ENTRY_HELD))
-		announce(e, OBJ_EXPECT, ref);
+		local_announce(e, OBJ_EXPECT, ref);
 }
 
 void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,

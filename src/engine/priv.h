@@ -56,6 +56,7 @@ struct peer {
 	struct repl *repl;
 	struct cache *flows, *expects;         /* external */
 	struct bulk_walk bulk;
+	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
 	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */
 	size_t stash_len;
 };
@@ -98,6 +99,9 @@ struct engine {
 	tick_t purge_at;                       /* TICK_NEVER: not scheduled */
 	tick_t overrun_at;
 
+	tick_t refresh_at;                     /* next step of refresh.c; TICK_NEVER: off */
+	struct cache_walk refresh[2];          /* by object kind */
+
 	struct effect effects[16];
 	uint32_t neffects;
 
@@ -113,6 +117,12 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 void local_dump_expect(struct engine *e, tick_t now, const struct expect *x, bool send);
 /* One slice of the sweep after a dump; false when it is through. */
 bool local_sweep(struct engine *e, tick_t now, uint32_t budget);
+
+/* Hand an entry's present state to every session. */
+void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
+
+/* ---- refresh.c: RefreshTime, CacheTimeout ---- */
+void refresh_tick(struct engine *e, tick_t now);
 
 /* ---- remote.c: peers ---- */
 void remote_clear(struct engine *e, bool expects);

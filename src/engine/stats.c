@@ -73,6 +73,10 @@ int engine_walk_next(const struct engine *e, struct engine_walk *w, uint32_t *bu
 			cache_get(c, ref, &out->flow);
 			out->created = cache_created(c, ref);
 			out->updated = cache_updated(c, ref);
+			out->expires = TICK_NEVER;
+			if (e->p.cache_timeout && (w->which == ECACHE_EXTERNAL ||
+						   w->which == ECACHE_EXP_EXTERNAL))
+				out->expires = tick_add(out->updated, e->p.cache_timeout * TICK_SEC);
 			return 1;
 		}
 		if (!cache_walk_done(&w->w))

@@ -541,6 +541,56 @@ Test(engine, flush_forgets_what_is_in_flight)
 	pair_free(&p);
 }
 
+/* ---- ALARM ---- */
+
+Test(engine, alarm_announces_every_entry_within_refresh_time)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct engine_stats st;
+	struct pair p;
+
+	pa.repl.mode = pb.repl.mode = REPL_ALARM;
+	pa.refresh_time = 10;
+	pb.cache_timeout = 15;
+	p = pair_new(&pa, &pb);
+	for (uint16_t i = 1; i <= 200; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(1));
+	engine_get_stats(p.b, &st);
+	cr_assert_eq(st.cache[ECACHE_EXTERNAL].active, 200);
+	run_for(&p, SECS(60));
+	engine_get_stats(p.b, &st);
+	cr_assert_eq(st.cache[ECACHE_EXTERNAL].active, 200, "refreshed, so nothing expires");
+	engine_get_stats(p.a, &st);
+	cr_assert(st.msgs_out >= 200 * 6 && st.msgs_out <= 200 * 17, "%u messages in a minute",
+		  (unsigned int)st.msgs_out);
+	pair_free(&p);
+}
+
+Test(engine, alarm_forgets_what_is_not_confirmed)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct engine_stats st;
+	struct engine_entry en;
+	struct flow f = tcp_flow(1, 1);
+	struct pair p;
+
+	pa.repl.mode = pb.repl.mode = REPL_ALARM;
+	pb.cache_timeout = 15;                 /* and a does not refresh */
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(10));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert(en.expires > p.now && en.expires <= p.now + SECS(6));
+	run_for(&p, SECS(7));
+	engine_get_stats(p.b, &st);
+	cr_assert_eq(st.cache[ECACHE_EXTERNAL].active, 0);
+	pair_free(&p);
+}
+
 /* ---- hostile input ---- */
 
 Test(engine, malformed_messages_are_counted_and_change_nothing)

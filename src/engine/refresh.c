@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Walks that never end: announcing every cached entry again (RefreshTime) and
+ * forgetting what a peer has not confirmed for long (CacheTimeout). Both are for
+ * sessions without acknowledgements (ALARM). Instead of a timer per entry, a walk
+ * goes round the cache at the pace that the period asks for, a slice each STEP.
+ */
+#include <assert.h>
+#include "priv.h"
+
+#define STEP        (100 * TICK_MSEC)
+#define SLICE_MAX   20000u
+
+/* Places to visit in this step so that a round over n entries takes "period". */
+static uint32_t slice(uint32_t n, tick_t period)
+{
+	const uint64_t want = (uint64_t)n * STEP / period + 1;
+
+	return want < SLICE_MAX ? (uint32_t)want : SLICE_MAX;
+}
+
+static void round_over(struct cache_walk *w)
+{
+	if (cache_walk_done(w))
+		*w = (struct cache_walk){ 0 };
+}
+
+/*
+ * A round takes half of RefreshTime, so no entry waits longer than that although
+ * new ones are added on the way.
+ */
+static void announce_again(struct engine *e, uint32_t kind)
+{
+	struct cache *c = kind == OBJ_FLOW ? e->flows : e->expects;
+	uint32_t budget = slice(cache_count(c), e->p.refresh_time * TICK_SEC / 2);
+	cache_ref ref;
+
+	while ((ref = cache_walk_next(c, &e->refresh[kind], &budget)))
+		if (!(*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD)))
+			local_announce(e, kind, ref);
+	round_over(&e->refresh[kind]);
+}
+
+static void expire(struct engine *e, tick_t now, struct peer *p, bool expects)
+{
+	struct cache *c = expects ? p->expects : p->flows;
+	struct side_counts *n = &e->count[expects ? ECACHE_EXP_EXTERNAL : ECACHE_EXTERNAL];
+	uint32_t budget = slice(cache_count(c), TICK_SEC);
+	cache_ref ref;
+
+	while ((ref = cache_walk_next(c, &p->expiry[expects], &budget))) {
+		if (tick_since(now, cache_updated(c, ref)) < e->p.cache_timeout * TICK_SEC)
+			continue;
+		cache_del(c, ref);
+		n->del_ok++;
+	}
+	round_over(&p->expiry[expects]);
+}
+
+void refresh_tick(struct engine *e, tick_t now)
+{
+	if (now < e->refresh_at)
+		return;
+	e->refresh_at = tick_add(now, STEP);
+	for (uint32_t kind = OBJ_FLOW; kind <= OBJ_EXPECT && e->p.refresh_time; kind++)
+		announce_again(e, kind);
+	for (uint8_t i = 0; i < e->npeers && e->p.cache_timeout; i++) {
+		expire(e, now, &e->peers[i], false);
+		expire(e, now, &e->peers[i], true);
+	}
+}
