@@ -21,7 +21,9 @@
 
 #define CONFIG_DEFAULT_FILE "/etc/conntrackd/conntrackd.conf"
 
-#define CONFIG_LINKS          4        /* most dedicated links */
+#define CONFIG_PEERS          8
+#define CONFIG_PEER_NAME      16       /* with the NUL */
+#define CONFIG_LINKS          4        /* most dedicated links to a peer */
 #define CONFIG_IFNAME         16       /* IFNAMSIZ, with the NUL */
 #define CONFIG_PATH           257      /* log and lock files, with the NUL */
 #define CONFIG_SOCKET_PATH    108      /* sun_path, with the NUL */
@@ -72,6 +74,15 @@ struct config_link {
 	unsigned int line;             /* where the block stands, for messages */
 };
 
+/* A node to replicate with: a session of its own over links of its own. */
+struct config_peer {
+	char name[CONFIG_PEER_NAME];   /* "": links stand directly in Sync, it is the only one */
+	unsigned int line;             /* where it begins, for messages */
+	uint8_t n_links;               /* all of one kind, in file order */
+	uint8_t default_link;          /* index of the link used first */
+	struct config_link links[CONFIG_LINKS];
+};
+
 struct config_sync {
 	enum repl_mode mode;
 	bool has_mode;                 /* a Mode block was given */
@@ -88,10 +99,9 @@ struct config_sync {
 	bool expect_sync;
 	uint8_t n_expect_helpers;      /* 0 = all helpers */
 	char expect_helpers[CONFIG_EXPECT_HELPERS][FLOW_HELPER_MAX];
-	uint8_t n_links;               /* all of one kind, in file order */
-	uint8_t default_link;          /* index of the link used first */
 	uint32_t error_queue;          /* batches, TCP, for all links */
-	struct config_link links[CONFIG_LINKS];
+	uint8_t n_peers;               /* in file order */
+	struct config_peer peers[CONFIG_PEERS];
 };
 
 struct config_filter {
@@ -177,8 +187,8 @@ int config_parse_text(const char *text, size_t len, const char *name, unsigned i
 void config_free(struct config *c);
 
 /*
- * What a daemon needs beyond a readable file, and a client does not: a complete
- * link for Sync. Adds the messages that belong to a start (no Mode, event buffer
+ * What a daemon needs beyond a readable file, and a client does not: complete
+ * links for Sync, of which no two are the same. Adds the messages that belong to a start (no Mode, event buffer
  * not usable) and settles what they announce in *c. 0 or CTD_ESYNTAX with an
  * ERROR as last message; -ENOMEM.
  */

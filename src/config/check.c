@@ -6,6 +6,7 @@
  * a file that lacks it.
  */
 #include <net/if.h>
+#include <string.h>
 #include "base/err.h"
 #include "msgs.h"
 #include "word.h"
@@ -128,23 +129,87 @@ static const char *link_lacks(const struct config_link *l)
 	return NULL;
 }
 
-static int check_links(const struct config_sync *s, struct config_msgs *m)
+static int check_links(const struct config_peer *p, struct config_msgs *m)
 {
 	const char *lack;
 	uint8_t i;
 
-	if (!s->n_links) {
+	for (i = 0; i < p->n_links; i++) {
+		lack = link_lacks(&p->links[i]);
+		if (!lack)
+			continue;
+		msgs_addf(m, LOG_LVL_ERROR, "Sync", ABOUT_FILE, "the link of line %u %s",
+			  p->links[i].line, lack);
+		return CTD_ESYNTAX;
+	}
+	if (p->n_links)
+		return 0;
+	msgs_addf(m, LOG_LVL_ERROR, "Sync", ABOUT_FILE,
+		  "the peer of line %u needs a dedicated link, a UDP, Multicast or TCP block",
+		  p->line);
+	return CTD_ESYNTAX;
+}
+
+static bool same_addr(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* Does the device tell apart what comes in on the same address? */
+static bool by_device(const struct config_link *l)
+{
+	return l->kind == CONFIG_LINK_MULTICAST ||
+	       (l->family == FAM_IP6 && l->local.b[0] == 0xfe && (l->local.b[1] & 0xc0) == 0x80);
+}
+
+/* Would both receive on the same address and port? What comes in could be anyone's. */
+static bool collide(const struct config_link *a, const struct config_link *b)
+{
+	if (a->kind != b->kind || a->family != b->family || a->port != b->port)
+		return false;
+	if (!a->has_local || !b->has_local)
+		return true;
+	return same_addr(&a->local, &b->local) &&
+	       !(by_device(a) && strcmp(a->interface, b->interface));
+}
+
+/* Does a link of this peer collide with one of another? */
+static int check_apart(const struct config_peer *p, const struct config_peer *q,
+		       struct config_msgs *m)
+{
+	uint8_t i, j;
+
+	for (i = 0; i < p->n_links; i++) {
+		for (j = 0; j < q->n_links; j++) {
+			if (!collide(&p->links[i], &q->links[j]))
+				continue;
+			msgs_addf(m, LOG_LVL_ERROR, "Sync", ABOUT_FILE,
+				  "the links of lines %u and %u, of peers `%s' and `%s', have the "
+				  "same address and %s, one of them needs another",
+				  p->links[i].line, q->links[j].line, p->name, q->name,
+				  p->links[i].kind == CONFIG_LINK_MULTICAST ? "Group" : "Port");
+			return CTD_ESYNTAX;
+		}
+	}
+	return 0;
+}
+
+static int check_peers(const struct config_sync *s, struct config_msgs *m)
+{
+	uint8_t i, j;
+	int rc;
+
+	if (!s->n_peers) {
 		msgs_addf(m, LOG_LVL_ERROR, "Sync", ABOUT_FILE,
 			  "needs a dedicated link, a UDP, Multicast or TCP block");
 		return CTD_ESYNTAX;
 	}
-	for (i = 0; i < s->n_links; i++) {
-		lack = link_lacks(&s->links[i]);
-		if (lack) {
-			msgs_addf(m, LOG_LVL_ERROR, "Sync", ABOUT_FILE, "the link of line %u %s",
-				  s->links[i].line, lack);
-			return CTD_ESYNTAX;
-		}
+	for (i = 0; i < s->n_peers; i++) {
+		rc = check_links(&s->peers[i], m);
+		for (j = 0; j < i && !rc; j++)
+			rc = check_apart(&s->peers[j], &s->peers[i], m);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -171,7 +236,7 @@ int config_check_start(struct config *c, struct config_msgs *m)
 			  "helpers in user space are not available in this build, "
 			  "the section has no effect");
 	if (c->has_sync) {
-		rc = check_links(&c->sync, m);
+		rc = check_peers(&c->sync, m);
 		if (rc)
 			return rc;
 	}

@@ -196,6 +196,20 @@ static void print_mode(struct printer *p, const struct config_sync *s)
 			statement(p, key, p->c);
 }
 
+static void print_peer(struct printer *p, const struct config_peer *peer)
+{
+	uint8_t i;
+
+	if (peer->name[0]) {
+		line(p, "Peer %s {", peer->name);
+		p->indent++;
+	}
+	for (i = 0; i < peer->n_links; i++)
+		print_link(p, &peer->links[i], i == peer->default_link);
+	if (peer->name[0])
+		end(p);
+}
+
 static void print_sync(struct printer *p)
 {
 	const struct config_sync *s = &p->c->sync;
@@ -203,8 +217,8 @@ static void print_sync(struct printer *p)
 
 	begin(p, "Sync");
 	print_mode(p, s);
-	for (i = 0; i < s->n_links; i++)
-		print_link(p, &s->links[i], i == s->default_link);
+	for (i = 0; i < s->n_peers; i++)
+		print_peer(p, &s->peers[i]);
 	block(p, "Options", IN_OPTIONS, NULL);
 	end(p);
 }

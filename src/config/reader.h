@@ -112,6 +112,11 @@ int list_item(struct reader *r, const struct schema_key *key, const struct word 
 int list_close(struct reader *r, const struct schema_key *key);
 int net_add(struct reader *r, const struct schema_key *key, const struct word *w);
 void net_index_free(struct reader *r);
+int peer_open(struct reader *r);
+/* The link being read. */
+struct config_link *peer_link(struct reader *r);
+int link_open(struct reader *r, enum config_link_kind kind);
+void link_close(struct reader *r);
 int helper_open(struct reader *r);
 int helper_policy_open(struct reader *r);
 int helper_policy_close(struct reader *r);

@@ -15,6 +15,7 @@
 enum schema_block {
 	IN_TOP,
 	IN_SYNC,
+	IN_PEER,          /* Sync { Peer ... } */
 	IN_FTFW,          /* Mode blocks */
 	IN_ALARM,
 	IN_NOTRACK,

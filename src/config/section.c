@@ -74,40 +74,6 @@ static int open_mode(struct reader *r, enum schema_block *block)
 	return reader_fail(r, w, "unknown mode, expected FTFW, ALARM or NOTRACK");
 }
 
-static const char *kind_name(enum config_link_kind kind)
-{
-	static const char *const names[] = {
-		[CONFIG_LINK_UDP] = "UDP",
-		[CONFIG_LINK_MULTICAST] = "Multicast",
-		[CONFIG_LINK_TCP] = "TCP",
-	};
-
-	return names[kind];
-}
-
-static int open_link(struct reader *r, enum config_link_kind kind)
-{
-	struct config_sync *s = &r->c->sync;
-	struct config_link *l;
-
-	if (r->n_head && !word_is(&r->head[0], "Default"))
-		return reader_fail(r, &r->head[0], "expected Default or '{' after %s",
-				   kind_name(kind));
-	if (s->n_links && s->links[0].kind != kind)
-		return reader_fail(r, &r->key_word, "%s cannot be used together with %s links",
-				   kind_name(kind), kind_name(s->links[0].kind));
-	if (s->n_links == CONFIG_LINKS)
-		return reader_fail(r, &r->key_word, "too many links, at most %d", CONFIG_LINKS);
-	if (r->n_head)
-		s->default_link = s->n_links;
-	l = &s->links[s->n_links++];
-	schema_defaults(SCOPE_LINK, l);
-	l->kind = kind;
-	l->line = r->key_word.line;
-	memset(&r->link, 0, sizeof(r->link));
-	return 0;
-}
-
 static int open_filter(struct reader *r)
 {
 	if (!r->n_head) {
@@ -138,12 +104,14 @@ static int open_block(struct reader *r, const struct schema_key *key, enum schem
 		return 0;
 	case IN_FTFW:
 		return open_mode(r, block);
+	case IN_PEER:
+		return peer_open(r);
 	case IN_UDP:
-		return open_link(r, CONFIG_LINK_UDP);
+		return link_open(r, CONFIG_LINK_UDP);
 	case IN_MULTICAST:
-		return open_link(r, CONFIG_LINK_MULTICAST);
+		return link_open(r, CONFIG_LINK_MULTICAST);
 	case IN_TCP:
-		return open_link(r, CONFIG_LINK_TCP);
+		return link_open(r, CONFIG_LINK_TCP);
 	case IN_FILTER:
 		return open_filter(r);
 	case IN_ADDRESS:
@@ -162,6 +130,8 @@ static int head_too_short(struct reader *r, const struct schema_key *key)
 	switch (key->opens) {
 	case IN_FTFW:
 		return reader_fail(r, &r->token, "Mode takes a name: FTFW, ALARM or NOTRACK");
+	case IN_PEER:
+		return reader_fail(r, &r->token, "Peer takes a name");
 	case IN_TYPE:
 		return reader_fail(r, &r->token,
 				   "Type takes a helper, inet or inet6, and tcp or udp");
@@ -183,33 +153,13 @@ int section_open(struct reader *r, const struct schema_key *key)
 	return rc ? rc : reader_push(r, block);
 }
 
-/* Choose among the addresses as written. */
-static void close_link(struct reader *r)
-{
-	struct config_sync *s = &r->c->sync;
-	struct config_link *l = &s->links[s->n_links - 1];
-	struct reader_link *g = &r->link;
-	unsigned int six = g->last == FAM_IP6;
-
-	if (g->mixed)
-		reader_warn(r, &g->mixed_at, "IPv4 and IPv6 are mixed in this block, IPv%u is used",
-			    six ? 6 : 4);
-	l->family = g->last;
-	l->has_local = g->given[six][ADDR_LOCAL];
-	l->has_dest = g->given[six][ADDR_DEST];
-	l->has_iface_addr = g->given[six][ADDR_IFACE];
-	l->local = g->addr[six][ADDR_LOCAL];
-	l->dest = g->addr[six][ADDR_DEST];
-	l->iface_addr = g->addr[six][ADDR_IFACE];
-}
-
 int section_close(struct reader *r)
 {
 	switch (r->stack[r->depth--]) {
 	case IN_MULTICAST:
 	case IN_UDP:
 	case IN_TCP:
-		close_link(r);
+		link_close(r);
 		return 0;
 	case IN_POLICY:
 		return helper_policy_close(r);

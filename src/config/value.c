@@ -13,7 +13,7 @@ static char *place(struct reader *r, const struct schema_key *key)
 	struct config *c = r->c;
 
 	if (key->scope == SCOPE_LINK)
-		return (char *)&c->sync.links[c->sync.n_links - 1] + key->off;
+		return (char *)peer_link(r) + key->off;
 	if (key->scope == SCOPE_HELPER)
 		return (char *)&c->helpers[c->n_helpers - 1] + key->off;
 	return (char *)c + key->off;
@@ -142,7 +142,6 @@ static int set_choice(struct reader *r, const struct schema_key *key, const stru
 			  key->choices[1]);
 }
 
-/* What the kernel takes as a device name (dev_valid_name() in net/core/dev.c). */
 static int set_interface(struct reader *r, const struct schema_key *key, const struct word *w)
 {
 	char *to = place(r, key);
@@ -150,8 +149,7 @@ static int set_interface(struct reader *r, const struct schema_key *key, const s
 	if (w->len >= CONFIG_IFNAME)
 		return reader_bad(r, key, w, "too long for a device name, at most %d characters",
 				  CONFIG_IFNAME - 1);
-	if (memchr(w->s, '/', w->len) || memchr(w->s, ':', w->len) || word_is(w, ".") ||
-	    word_is(w, ".."))
+	if (!word_is_name(w))
 		return reader_bad(r, key, w, "not possible as a device name");
 	memcpy(to, w->s, w->len);
 	to[w->len] = '\0';

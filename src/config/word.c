@@ -22,6 +22,12 @@ bool word_is_nocase(const struct word *w, const char *text)
 	return strlen(text) == w->len && strncasecmp(w->s, text, w->len) == 0;
 }
 
+bool word_is_name(const struct word *w)
+{
+	return !memchr(w->s, '/', w->len) && !memchr(w->s, ':', w->len) && !word_is(w, ".") &&
+	       !word_is(w, "..");
+}
+
 int word_number(const struct word *w, uint32_t *out)
 {
 	uint64_t n = 0;

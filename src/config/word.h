@@ -12,6 +12,9 @@
 bool word_is(const struct word *w, const char *text);
 bool word_is_nocase(const struct word *w, const char *text);
 
+/* What the kernel takes as a device name (dev_valid_name() in net/core/dev.c), of any length. */
+bool word_is_name(const struct word *w);
+
 /* Decimal digits only. 0, -EINVAL, CTD_ERANGE (above 2^32 - 1). */
 int word_number(const struct word *w, uint32_t *out);
 

@@ -94,7 +94,7 @@ static struct engine *make_engine(struct daemon *d)
 	const struct config_sync *s = &d->cfg->sync;
 	struct engine_params p = {
 		.seed = fresh_seed(),
-		.npeers = s->n_links ? 1 : 0,
+		.npeers = s->n_peers ? 1 : 0,
 		.wire = { .window_scale = s->window_tracking, .no_timeout = s->commit_timeout != 0 },
 		.cache_limit = d->cfg->general.hash_limit,
 		.expect_sync = s->expect_sync,
@@ -202,7 +202,7 @@ static int build(struct daemon *d, bool background)
 	err = open_core(d);
 	if (!err)
 		err = admin_open(d);
-	if (!err && d->cfg->sync.n_links)
+	if (!err && d->cfg->sync.n_peers)
 		err = peers_open(d);
 	if (!err)
 		err = tables_open(d);

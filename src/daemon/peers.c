@@ -54,7 +54,7 @@ static void on_datagram(void *ctx, size_t link, const struct chan_msg *m)
 
 int peers_open(struct daemon *d)
 {
-	const struct config_sync *s = &d->cfg->sync;
+	const struct config_peer *s = &d->cfg->sync.peers[0];
 	struct chan_params p[CONFIG_LINKS];
 	int err;
 

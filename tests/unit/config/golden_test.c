@@ -165,6 +165,7 @@ GOLDEN(lexical, 30)
 GOLDEN(shape, 15)
 GOLDEN(sync, 20)
 GOLDEN(links, 25)
+GOLDEN(peers, 15)
 GOLDEN(general, 30)
 GOLDEN(filter, 25)
 GOLDEN(stats_helper, 20)
@@ -199,6 +200,7 @@ Test(golden, examples)
 	check_pair("primary");
 	check_pair("best-effort");
 	check_pair("stream");
+	check_pair("cluster");
 	check_pair("accounting");
 }
 

@@ -58,7 +58,7 @@ Test(load, unknown_device_is_a_warning)
 	cr_expect_eq(m.v[0].level, LOG_LVL_WARNING);
 	cr_expect_eq(m.v[0].line, 2);
 	cr_expect_eq(m.v[0].column, 12);
-	cr_expect_str_eq(c.sync.links[0].interface, "no-such-dev");
+	cr_expect_str_eq(c.sync.peers[0].links[0].interface, "no-such-dev");
 	config_free(&c);
 	config_msgs_free(&m);
 }
@@ -382,6 +382,59 @@ Test(start, incomplete_links)
 	      "needs the address of a group");
 	lacks("Sync { UDP { Interface a IPv4_Destination_Address 10.0.0.1 Port 1 }\n\n UDP { } }",
 	      "line 3 needs an Interface");
+}
+
+#define LINK(own, port) \
+	"UDP { Interface a IPv4_address " own " IPv4_Destination_Address 10.0.0.9 Port " port " }\n"
+#define LINK6(dev, own) \
+	"UDP { Interface " dev " IPv6_address " own " IPv6_Destination_Address fe80::9 Port 1 }\n"
+#define GROUP(dev, group) \
+	"Multicast { Interface " dev " IPv4_address 225.0.0.1 Group " group " }\n"
+#define TWO(one, other) "Sync { Peer one {\n" one "} Peer two { " other "} }"
+
+Test(start, incomplete_peers)
+{
+	lacks("Sync {\n Peer a { } }", "the peer of line 2 needs a dedicated link");
+	lacks("Sync { Peer a { " LINK("10.0.0.1", "1") "} Peer b { UDP { } } }",
+	      "line 2 needs an Interface");
+}
+
+/* What arrives must tell whom it is from. */
+Test(start, links_of_two_peers_collide)
+{
+	lacks(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.1", "1")),
+	      "links of lines 2 and 3, of peers `one' and `two', have the same address and Port");
+	lacks(TWO(LINK("10.0.0.1", "1") LINK("10.0.0.2", "1"), LINK("10.0.0.2", "1")),
+	      "lines 3 and 4");
+	lacks(TWO("UDP { Interface a IPv4_Destination_Address 10.0.0.2 Port 1 }\n",
+		  LINK("10.0.0.1", "1")), "lines 2 and 3");
+	lacks(TWO(GROUP("a", "1"), GROUP("a", "1")), "same address and Group");
+	lacks(TWO(LINK6("a", "fe80::1"), LINK6("a", "fe80::1")), "lines 2 and 3");
+	lacks(TWO(LINK6("a", "fd00::1"), LINK6("b", "fd00::1")), "lines 2 and 3");
+}
+
+static void may_start(const char *text)
+{
+	struct conf f;
+
+	conf_read(&f, text);
+	cr_assert_eq(f.rc, 0, "%s", text);
+	cr_expect_eq(config_check_start(&f.c, &f.m), 0, "%s: %s", text,
+		     f.m.n ? f.m.v[f.m.n - 1].text : "");
+	conf_done(&f);
+}
+
+Test(start, links_of_two_peers_apart)
+{
+	may_start(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.1", "2")));
+	may_start(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.2", "1")));
+	may_start(TWO(LINK("10.0.0.1", "1"), LINK6("a", "fe80::1")));
+	may_start(TWO(LINK("10.0.0.1", "1"),
+		      "TCP { Interface a IPv4_address 10.0.0.1 "
+		      "IPv4_Destination_Address 10.0.0.9 Port 1 }"));
+	may_start(TWO(LINK6("a", "fe80::1"), LINK6("b", "fe80::1")));
+	may_start(TWO(GROUP("a", "1"), GROUP("b", "1")));
+	may_start(TWO(GROUP("a", "1"), GROUP("a", "2")));
 }
 
 Test(start, no_mode)

@@ -15,6 +15,7 @@
 static const char *const around[IN_COUNT] = {
 	[IN_TOP] = "\n%s\n",
 	[IN_SYNC] = "Sync {\n%s\n}",
+	[IN_PEER] = "Sync { Peer b {\n%s\n} }",
 	[IN_FTFW] = "Sync { Mode FTFW {\n%s\n} }",
 	[IN_ALARM] = "Sync { Mode ALARM {\n%s\n} }",
 	[IN_NOTRACK] = "Sync { Mode NOTRACK {\n%s\n} }",
@@ -72,6 +73,8 @@ static const char *sample(const struct schema_key *key)
 	case KEY_BLOCK:
 		if (key->opens == IN_FTFW)
 			return "FTFW { }";
+		if (key->opens == IN_PEER)
+			return "c { }";
 		if (key->opens == IN_ADDRESS)
 			return "Ignore { }";
 		if (key->opens == IN_TYPE)
