@@ -19,7 +19,6 @@
 #include "base/seq.h"
 #include "session.h"
 
-#define ALIVE_TIME   TICK_SEC
 #define ACK_LIGHT    TICK_SEC              /* for ACK and ALIVE, so that two idle nodes */
 #define ACK_WEIGHTY  (200 * TICK_MSEC)     /* do not echo faster; for everything else */
 #define DEAF_AFTER   (1500 * TICK_MSEC)
@@ -284,7 +283,7 @@ static void ftfw_tick(struct repl *r, tick_t now)
 		acknowledge(r, r->rx.last);
 	}
 	if (r->alive_at <= now) {
-		r->alive_at = tick_add(now, ALIVE_TIME);
+		r->alive_at = tick_add(now, SESSION_SECOND);
 		speak(r);
 	}
 	if (r->behind && !r->win.count && session_speaks(r, now)) {

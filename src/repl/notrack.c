@@ -5,8 +5,6 @@
  */
 #include "session.h"
 
-#define ALIVE_TIME TICK_SEC
-
 static enum repl_verdict notrack_input(struct repl *r, tick_t now, const struct wire_msg *m)
 {
 	const bool data = session_is_data(m);
@@ -49,7 +47,7 @@ static void notrack_tick(struct repl *r, tick_t now)
 	}
 	if (r->alive_at > now)
 		return;
-	r->alive_at = tick_add(now, ALIVE_TIME);
+	r->alive_at = tick_add(now, SESSION_SECOND);
 	session_alive(r);
 }
 

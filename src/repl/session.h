@@ -121,7 +121,10 @@ static inline bool session_speaks(const struct repl *r, tick_t now)
 /* Most messages of a bulk under way; a default receive buffer holds that many. */
 #define SESSION_FLIGHT 1500
 
-/* repl.c: for the modes */
+/* The timer of the protocol: something is said at least so often. */
+#define SESSION_SECOND TICK_SEC
+
+/* session.c */
 
 void session_heard(struct repl *r, tick_t now);
 
@@ -133,6 +136,9 @@ void session_release(struct repl *r, uint32_t h);
 
 /* Fill *s from a queued element, spending a number; the element is now a sent one. */
 void session_emit(struct repl *r, tick_t now, uint32_t h, struct repl_send *s);
+
+/* Fill *s from an element with a number. */
+void session_describe(const struct node *n, struct repl_send *s);
 
 /* Queue ALIVE unless one waits. */
 void session_alive(struct repl *r);

@@ -7,7 +7,6 @@
  * paced once so much is under way that a receive buffer may overflow.
  */
 #include <assert.h>
-#include <string.h>
 #include "base/err.h"
 #include "base/seq.h"
 #include "session.h"
@@ -18,7 +17,7 @@
 #define RTO_PAUSE   (10 * TICK_MSEC)     /* ... and the time between two */
 #define RTO_WELCOME TICK_SEC             /* time for a peer heard again to ask by itself */
 #define HOLD_TIME   (2 * TICK_SEC)       /* ACKs flow if there was one since */
-#define HOLD_QUEUE  65536                /* objects that may wait beyond the limit of the window */
+#define HOLD_QUEUE  65536                /* objects that may wait beyond that limit */
 #define CTL_SPARE   1024                 /* control messages beyond the limit of the window */
 #define PACE_PAUSE  (2 * TICK_MSEC)
 
@@ -158,11 +157,18 @@ void unacked_reset(struct repl *r)
 	r->hold_at = TICK_NEVER;
 }
 
+static bool acks_flow(const struct repl *r, tick_t now)
+{
+	return r->acked && tick_since(now, r->last_ack) < HOLD_TIME;
+}
+
 /* The window is full: wait while ACKs flow, unless too much waits already. */
 static bool hold(struct repl *r, tick_t now)
 {
-	if (r->win.count < r->p.resend_limit || !cured(r, REPL_CURE_HOLD) || !r->acked ||
-	    tick_since(now, r->last_ack) >= HOLD_TIME || r->q.obj.count / 2 > r->p.resend_limit / 2 + HOLD_QUEUE / 2)
+	const uint64_t most = (uint64_t)r->p.resend_limit + HOLD_QUEUE;
+
+	if (r->win.count < r->p.resend_limit || r->q.obj.count > most ||
+	    !cured(r, REPL_CURE_HOLD) || !acks_flow(r, now))
 		return false;
 	if (r->hold_at == TICK_NEVER)
 		r->st.window_full++;
