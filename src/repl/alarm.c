@@ -29,8 +29,7 @@ static bool alarm_output(struct repl *r, tick_t now, struct repl_send *s)
 static void alarm_tick(struct repl *r, tick_t now)
 {
 	(void)now;
-	r->alive_at = TICK_NEVER;
-	r->behind = false;
+	r->behind = false;       /* the next refresh brings it */
 }
 
 static tick_t alarm_deadline(const struct repl *r)

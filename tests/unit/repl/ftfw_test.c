@@ -41,6 +41,51 @@ Test(ftfw, hello_back_before_our_hello_is_ignored)
 	stop();
 }
 
+Test(ftfw, a_first_hello_is_answered_at_once)
+{
+	uint32_t n;
+
+	start(REPL_CURES_ALL);
+	rig_control(&g, SEC(10), 7, WIRE_F_ALIVE | H, 0, 0);
+	n = said(SEC(10));
+	cr_assert_eq(n, 1);
+	cr_assert_eq(out[0].h.flags, WIRE_F_ACK | H | HB);
+	rig_control(&g, SEC(10), 8, WIRE_F_ALIVE | H, 0, 0);
+	cr_assert_eq(said(SEC(10)), 0, "the next ones are not");
+	stop();
+}
+
+Test(ftfw, an_operators_bulk_greets_first)
+{
+	start(REPL_CURES_ALL);
+	rig_load(&g, 1);
+	repl_request_bulk(g.r);
+	cr_assert_eq(said(SEC(10)), 1);
+	cr_assert_eq(out[0].h.flags, WIRE_F_ALIVE | H);
+	rig_control(&g, SEC(10), 8, WIRE_F_ACK | HB, 1000, 1000);
+	cr_assert_eq(count(said(SEC(10)), 0, 0), 1);
+	stop();
+}
+
+Test(ftfw, starts_at_a_random_number)
+{
+	struct repl_params p = rig_ftfw(0, REPL_CURES_ALL);
+	uint32_t first[3];
+	struct rng rng;
+
+	p.has_first_seq = false;
+	rng_seed(&rng, 42);
+	for (int i = 0; i < 3; i++) {
+		struct repl *r = repl_new(&p, &rng, SEC(1));
+		struct repl_stats st;
+
+		repl_get_stats(r, &st);
+		first[i] = st.next_seq;
+		repl_free(r);
+	}
+	cr_assert(first[0] != first[1] && first[1] != first[2] && first[0] != first[2]);
+}
+
 /* RESYNC under HELLO: what is said before the peer answered our HELLO. */
 static uint32_t bulk_under_hello(uint32_t cures)
 {
@@ -261,6 +306,53 @@ Test(ftfw, full_window_is_acknowledged_at_once)
 	cr_assert_eq(said(now), 1);
 	cr_assert_eq(out[0].h.flags, WIRE_F_ACK);
 	cr_assert_eq(out[0].to, 503 + left - 1);
+	stop();
+}
+
+Test(ftfw, a_new_incarnation_starts_a_new_window)
+{
+	tick_t now = settle(REPL_CURES_ALL);
+
+	for (uint32_t i = 0; i < 290; i++)
+		rig_data(&g, now, 503 + i, 0, 1);
+	rig_data(&g, now, 90000000, H, 1);
+	said(now);
+	for (uint32_t i = 1; i < 299; i++) {
+		rig_data(&g, now, 90000000 + i, 0, 1);
+		cr_assert_eq(said(now), 0, "%u", i);
+	}
+	rig_data(&g, now, 90000299, 0, 1);
+	cr_assert_eq(said(now), 1);
+	stop();
+}
+
+Test(ftfw, timers_move_on_though_nothing_is_taken)
+{
+	start(REPL_CURES_ALL);
+	rig_data(&g, SEC(10), 5, 0, 1);
+	for (int i = 0; i < 100; i++) {
+		const tick_t at = repl_deadline(g.r);
+
+		repl_tick(g.r, at > SEC(10) ? at : SEC(10));
+		cr_assert(repl_deadline(g.r) > at || at == 0);
+	}
+	cr_assert_leq(rig_stats(&g).txq, 3);
+	stop();
+}
+
+Test(ftfw, limits_of_zero_mean_one)
+{
+	struct repl_params p = rig_ftfw(1000, REPL_CURES_ALL);
+
+	p.ack_window = 0;
+	p.resend_limit = 0;
+	rig_init(&g, &p, SEC(10));
+	rig_change(&g, 1);
+	rig_change(&g, 2);
+	rig_data(&g, SEC(10), 5, 0, 1);
+	rig_data(&g, SEC(10), 6, 0, 1);
+	said(SEC(10));
+	cr_assert_eq(rig_stats(&g).window_max, 1);
 	stop();
 }
 

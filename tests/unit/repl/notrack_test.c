@@ -283,6 +283,7 @@ Test(alarm, ignores_whatever_has_a_flag)
 	cr_assert_eq(rig_data(&g, SEC(10), 6, WIRE_F_HELLO, 1), REPL_DROP);
 	cr_assert_eq(rig_control(&g, SEC(10), 6, WIRE_F_RESYNC, 0, 0), REPL_DROP);
 	cr_assert_eq(said(SEC(10)), 0);
+	cr_assert_eq(rig_stats(&g).last_seq, 4);
 	cr_assert_eq(rig_stats(&g).lost, 0);
 	stop();
 }

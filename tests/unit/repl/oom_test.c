@@ -60,19 +60,34 @@ Test(oom, whatever_fails_is_made_up_for, .timeout = 120)
 	free(w);
 }
 
-Test(oom, a_change_that_cannot_be_queued_is_owed)
+/* Changes until one cannot be queued for lack of memory; how many bulks follow? */
+static uint64_t bulks_owed(enum repl_mode mode)
 {
-	const struct repl_params p = rig_ftfw(1, REPL_CURES_ALL);
-	uint32_t slot = 0;
-	struct rig g;
+	struct repl_params a = rig_ftfw(1000, REPL_CURES_ALL);
+	struct pair *w = malloc(sizeof(*w));
+	uint64_t before;
+	uint32_t i;
 
-	rig_init(&g, &p, SEC(1));
+	a.mode = mode;
+	pair_init(w, &a, &a, 3);
+	pair_run(w, SEC(20));
+	before = rig_stats(&w->n[0]).bulks;
 	oom_after(0);
-	cr_assert_lt(repl_changed(g.r, (struct repl_obj){ 1, 1 }, &slot), 0);
+	for (i = 0; i < 2000 && !oom_count(); i++)
+		rig_change(&w->n[0], i);
+	cr_assert_eq(oom_count(), 1);
+	cr_assert_eq(w->n[0].own[i - 1].slot, 0);
 	oom_off();
-	cr_assert_eq(slot, 0);
-	rig_load(&g, 1);
-	rig_data(&g, SEC(1), 5, 0, 2);
-	rig_check(&g);
-	rig_fini(&g);
+	pair_run(w, SEC(100));
+	cr_assert(pair_equal(w));
+	before = rig_stats(&w->n[0]).bulks - before;
+	pair_fini(w);
+	free(w);
+	return before;
+}
+
+Test(oom, a_change_that_cannot_be_queued_is_owed_once)
+{
+	cr_assert_eq(bulks_owed(REPL_FTFW), 1);
+	cr_assert_eq(bulks_owed(REPL_NOTRACK), 1);
 }

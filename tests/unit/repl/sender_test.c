@@ -59,6 +59,14 @@ Test(sender, forgotten_objects_are_nowhere_any_more)
 	stop();
 }
 
+static void said_all(tick_t now)
+{
+	struct repl_send s;
+
+	while (repl_output(g.r, now, &s))
+		;
+}
+
 Test(sender, forget_all_takes_one_kind_only)
 {
 	tick_t now = settle(REPL_CURES_ALL);
@@ -74,6 +82,12 @@ Test(sender, forget_all_takes_one_kind_only)
 	cr_assert_eq(rig_stats(&g).window, 1);
 	cr_assert_eq(rig_stats(&g).txq, 1);
 	cr_assert_neq(other[0], 0, "the slots are the owner's");
+	repl_changed(g.r, (struct repl_obj){ 3, 0 }, &other[2]);
+	repl_final(g.r, &other[2]);
+	said_all(now);
+	ack_all(now, 503);
+	repl_forget_all(g.r, 3);
+	cr_assert_not(repl_done(g.r, &(struct repl_obj){ 0 }));
 	stop();
 }
 
@@ -141,6 +155,25 @@ Test(sender, rto_sends_again_what_a_living_peer_does_not_acknowledge)
 	cr_assert_eq(repeats(REPL_CURES_ALL, true), 5);
 	cr_assert_eq(repeats(REPL_CURES_ALL & ~REPL_CURE_RTO, true), 0);
 	cr_assert_leq(repeats(REPL_CURES_ALL, false), 1, "a silent peer is left alone");
+}
+
+Test(sender, rto_goes_on_when_a_silent_peer_is_heard_again)
+{
+	tick_t now = settle(REPL_CURES_ALL);
+
+	rig_change(&g, 1);
+	said(now);
+	pass(now + SEC(30));
+	now += SEC(30);
+	cr_assert_eq(rig_stats(&g).resent, 1, "once, before the silence shows");
+	for (uint32_t i = 0; i < 3; i++) {
+		rig_data(&g, now, 503 + i, 0, 2);
+		said(now);
+		pass(now + MS(900));
+		now += SEC(1);
+	}
+	cr_assert_eq(rig_stats(&g).resent, 2);
+	stop();
 }
 
 Test(sender, rto_goes_in_slices_and_progress_shortens_it)
