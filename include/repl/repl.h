@@ -27,7 +27,7 @@ enum repl_mode { REPL_NOTRACK, REPL_FTFW, REPL_ALARM };
 
 /* Cures of known weaknesses; all on in production, switched off one by one by tests. */
 #define REPL_CURE_W4  (1u << 0)  /* greeting loses nothing: gap check under HELLO, bulk after HELLO_BACK */
-#define REPL_CURE_W5  (1u << 1)  /* HELLO of a new incarnation is answered by a bulk */
+#define REPL_CURE_W5  (1u << 1)  /* first contact and a new incarnation are answered by a bulk */
 #define REPL_CURE_W8  (1u << 2)  /* own acknowledgement timer */
 #define REPL_CURE_W9  (1u << 3)  /* greeting flags stripped on retransmission */
 #define REPL_CURE_RTO (1u << 4)  /* unacknowledged elements are sent again after a while */
@@ -55,7 +55,10 @@ struct repl_obj {
 
 struct repl;
 
-/* NULL: out of memory. now is the start of the session. rng is copied from. */
+/*
+ * NULL: out of memory. now is the start of the session. The first number is
+ * drawn from rng unless given.
+ */
 struct repl *repl_new(const struct repl_params *p, struct rng *rng, tick_t now);
 void repl_free(struct repl *r);
 
@@ -75,7 +78,10 @@ int repl_changed(struct repl *r, struct repl_obj o, uint32_t *slot);
  */
 void repl_final(struct repl *r, uint32_t *slot);
 
-/* The object comes to life again under the same slot: undo repl_final(). */
+/*
+ * The object comes to life again under the same slot: undo repl_final(). If the
+ * peer had its last state already the slot is 0 afterwards.
+ */
 void repl_revive(struct repl *r, uint32_t *slot);
 
 /* The object is going away now; forget it and zero the slot. */
@@ -95,7 +101,7 @@ void repl_request_bulk(struct repl *r);
 
 /* What the engine must do with a received message. */
 enum repl_verdict {
-	REPL_DATA,       /* apply the body */
+	REPL_DATA,       /* apply the body; in ALARM the type is not looked at */
 	REPL_HANDLED,    /* control, done */
 	REPL_DROP,       /* duplicate or late, ignore */
 	REPL_BAD,        /* header not allowed: count as malformed header */

@@ -188,8 +188,6 @@ static void accepted(struct repl *r, tick_t now, const struct wire_msg *m, uint3
 		acknowledge(r, m->h.seq);
 		r->countdown = r->p.ack_window;
 	}
-	if (r->prompt)
-		speak(r);
 }
 
 static enum repl_verdict ftfw_input(struct repl *r, tick_t now, const struct wire_msg *m)

@@ -110,6 +110,8 @@ Test(notrack, takes_what_the_reference_takes)
 	cr_assert_eq(rig_data(&g, SEC(10), 6, WIRE_F_ACK, 1), REPL_BAD);
 	cr_assert_eq(rig_data(&g, SEC(10), 6, 0x80, 1), REPL_BAD);
 	cr_assert_eq(rig_stats(&g).last_seq, 5, "bad ones do not count");
+	cr_assert(rig_stats(&g).heard);
+	cr_assert_eq(rig_stats(&g).last_heard, SEC(10));
 	cr_assert_eq(rig_stats(&g).resyncs_in, 1);
 	stop();
 }
@@ -240,6 +242,14 @@ Test(notrack, a_bulk_asked_for_twice_during_the_walk_is_done_again)
 	}
 	cr_assert_eq(g.bulks, 3, "then again from the start");
 	cr_assert_eq(rig_stats(&g).bulks, 2);
+	now += SEC(60);
+	for (int i = 0; i < 2; i++) {
+		rig_control(&g, now, seq++, WIRE_F_RESYNC, 0, 0);
+		said(now);
+		now += MS(10);
+		repl_tick(g.r, now);
+	}
+	cr_assert_eq(g.bulks, 5, "and each may start over once");
 	stop();
 }
 

@@ -176,6 +176,26 @@ Test(sender, rto_goes_on_when_a_silent_peer_is_heard_again)
 	stop();
 }
 
+Test(sender, rto_counts_for_each_object_from_its_own_time)
+{
+	tick_t now = settle(REPL_CURES_ALL);
+
+	rig_change(&g, 1);
+	said(now);
+	rig_change(&g, 2);
+	said(now + SEC(2));
+	rig_data(&g, now + SEC(2), 503, 0, 3);
+	pass(now + MS(2550));
+	cr_assert_eq(rig_stats(&g).resent, 1);
+	rig_data(&g, now + MS(4200), 504, 0, 3);
+	pass(now + MS(6950));
+	cr_assert_eq(rig_stats(&g).resent, 1, "no progress: five seconds now");
+	rig_data(&g, now + MS(6960), 505, 0, 3);
+	pass(now + MS(7050));
+	cr_assert_eq(rig_stats(&g).resent, 2);
+	stop();
+}
+
 Test(sender, rto_goes_in_slices_and_progress_shortens_it)
 {
 	tick_t now = settle(REPL_CURES_ALL);
@@ -394,7 +414,9 @@ Test(sender, startup_resync_is_repeated_until_acknowledged)
 		last = find(n, WIRE_F_RESYNC)->h.seq;
 	}
 	cr_assert_eq(rig_stats(&g).window, 1, "only the last is kept");
-	rig_control(&g, now, 7, WIRE_F_ACK | HB, last, last);
+	rig_control(&g, now, 7, WIRE_F_ACK | HB, last - 10, last - 1);
+	cr_assert(rig_stats(&g).resync_pending);
+	rig_control(&g, now, 8, WIRE_F_ACK, last, last);
 	said(now);
 	cr_assert_not(rig_stats(&g).resync_pending);
 	repl_tick(g.r, now + SEC(70));
