@@ -25,6 +25,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 REFERENCE = "/usr/sbin/conntrackd"
 TRAFFIC = "tests/support/traffic"
+RELAY = "tests/support/relay"
+FLOWGEN = "tests/bench/flowgen"
 GRACE = 20      # seconds a test may need to clean up after its limit
 PASS, FAIL, SKIP = 0, 1, 77
 TESTS = []
@@ -77,8 +79,25 @@ class Context:
             raise Skip(f"no reference daemon at {self.args.reference}")
         return self.args.reference
 
-    def lab(self):
-        return Lab(note=note, traffic=self.traffic)
+    def _built(self, name):
+        path = os.path.abspath(os.path.join(self.args.builddir, name))
+        if not os.access(path, os.X_OK):
+            raise Skip(f"no {path} (make lab-programs)")
+        return path
+
+    @property
+    def flowgen(self):
+        """The generator of kernel entries."""
+        return self._built(FLOWGEN)
+
+    def flows(self, count):
+        """How many flows a test of large tables is to use; `count` unless told otherwise."""
+        return self.args.flows or count
+
+    def lab(self, relay=None, flows=0):
+        """`relay` and `flows` as in Lab."""
+        binary = self._built(RELAY) if relay is not None else None
+        return Lab(note=note, traffic=self.traffic, relay=relay, relay_binary=binary, flows=flows)
 
 
 def raiser(kind):
@@ -197,6 +216,8 @@ def _arguments():
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="run this test; may be a pattern and be repeated")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run each test N times")
+    parser.add_argument("--flows", type=int, metavar="N",
+                        help="flows in the tests of large tables (default: each has its own)")
     parser.add_argument("--list", action="store_true", help="print the names of the tests")
     args = parser.parse_args()
     args.ctd = os.path.abspath(args.ctd or os.path.join(args.builddir, "conntrackd/conntrackd"))

@@ -5,7 +5,8 @@
                   `------ b ------'             a and b also share sync0
 
 Both bridges live in a namespace of their own, so pulling a node's plugs is
-done on the switch and the node does not notice. The floating addresses (.254)
+done on the switch and the node does not notice. On request a relay spoils the link
+between a and b; see badlink.py. The floating addresses (.254)
 are moved by hand: what a cluster manager does is `cut` and `take_over` here.
 """
 import fcntl
@@ -17,6 +18,7 @@ import signal
 import tempfile
 import time
 
+from badlink import BadLink
 from daemon import PORT, Daemon
 from netns import RUN_DIR, Netns, TimedOut, batch, finish, wait_for
 from traffic import Traffic
@@ -24,7 +26,8 @@ from traffic import Traffic
 WORK_DIR = "/run"
 PREFIX = "ctdlab"
 NAMES = ("sw", "cl", "sv", "a", "b")
-CONNTRACK_MAX = 65536
+RELAY = "rl"            # only there when the lab has a relay
+CONNTRACK_MAX = 65536   # at least
 SERVER4, SERVER6 = "10.20.0.10", "fd20::10"
 CLIENT4, CLIENT6 = "10.10.0.10", "fd10::10"
 FLOATING = {"lan0": ("10.10.0.254/24", "fd10::fe/64"), "wan0": ("10.20.0.254/24", "fd20::fe/64")}
@@ -96,9 +99,14 @@ class Node:
 class Lab:
     """Use as a context manager: whatever happens inside, all of it is removed."""
 
-    def __init__(self, note=print, traffic=None):
+    def __init__(self, note=print, traffic=None, relay=None, relay_binary=None, flows=0):
+        """`relay` are the arguments of BadLink; `flows` is how many one node will hold."""
         self.note = note
         self.traffic_binary = traffic
+        self.relay_args, self.relay_binary = relay, relay_binary
+        self.relay = None
+        self.flows = flows
+        self.names = NAMES + ((RELAY,) if relay is not None else ())
         self.name = f"{PREFIX}-{os.getpid()}-{next(_counter)}"
         self.ns, self.nodes = {}, {}
         self.folder = None
@@ -128,9 +136,9 @@ class Lab:
         self.folder = tempfile.mkdtemp(prefix=self.name + ".", dir=WORK_DIR)
         self.lock = os.open(os.path.join(self.folder, "lock"), os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
-        full = {name: f"{self.name}-{name}" for name in NAMES}
+        full = {name: f"{self.name}-{name}" for name in self.names}
         finish([batch(["ip", "-batch", "-"], [f"netns add {n}" for n in full.values()])])
-        for name in NAMES:
+        for name in self.names:
             self.ns[name] = Netns(full[name])
             # a node without link-local address sends no neighbour solicitation
             self.ns[name].sysctl(net__ipv6__conf__default__accept_dad=0)
@@ -140,6 +148,8 @@ class Lab:
         self._wire(full)
         self._firewalls()
         wait_for(self._forwarding, 5, "all ports of the switch forward", 0.005)
+        if self.relay_args is not None:
+            self.relay = BadLink(self.ns[RELAY], self.relay_binary, **self.relay_args)
         for node, peer in ((self.a, self.b), (self.b, self.a)):
             node.daemon = Daemon(node, peer, self.folder)
         self._hold_addresses(self.a)
@@ -151,13 +161,21 @@ class Lab:
         lines = [plug(dev, index, full[name], f"{name}-{dev}", full["sw"]) for name, dev, index in
                  (("a", "lan0", 11), ("a", "wan0", 12), ("b", "lan0", 11), ("b", "wan0", 12),
                   ("cl", "lan0", 11), ("sv", "wan0", 12))]
-        lines.append(plug("sync0", 13, full["a"], "sync0", full["b"]))
+        if self.relay_args is None:
+            lines.append(plug("sync0", 13, full["a"], "sync0", full["b"]))
+        else:
+            self.ns[RELAY].sysctl(net__ipv6__conf__default__disable_ipv6=1)
+            lines += [f"link add sync0 index 13 netns {full[name]} type veth "
+                      f"peer name to-{name} index {index} netns {full[RELAY]}"
+                      for index, name in enumerate("ab", 21)]
         finish([batch(["ip", "-batch", "-"], lines)])
         ports = {"left": ("a-lan0", "b-lan0", "cl-lan0"), "right": ("a-wan0", "b-wan0", "sv-wan0")}
         lines = [f"link add {br} type bridge forward_delay 0 mcast_snooping 0" for br in ports]
         lines += [f"link set {port} master {br} up" for br in ports for port in ports[br]]
         lines += [f"link set {br} up" for br in ports]
         jobs = [self.ns["sw"].ip_job(*lines)]
+        if self.relay_args is not None:
+            jobs.append(self.ns[RELAY].ip_job("link set to-a up", "link set to-b up"))
         for node in self.nodes.values():
             ups = [f"link set {dev} up" for dev in ("lo", "lan0", "wan0", "sync0")]
             jobs.append(node.ns.ip_job(*ups, *node.addresses()))
@@ -189,7 +207,7 @@ class Lab:
                            net__netfilter__nf_conntrack_tcp_loose=0,
                            net__netfilter__nf_conntrack_tcp_be_liberal=0,
                            net__netfilter__nf_conntrack_events=1)
-        _raise_conntrack_max()
+        _raise_conntrack_max(max(CONNTRACK_MAX, 3 * self.flows))
 
     def close(self):
         """Remove everything. A second signal must not stop this."""
@@ -274,19 +292,19 @@ class Lab:
         return time.monotonic() - start
 
 
-def _raise_conntrack_max():
+def _raise_conntrack_max(wanted):
     """One limit for the whole machine; only the first namespace may set it."""
     path = "/proc/sys/net/netfilter/nf_conntrack_max"
     try:
         with open(path, "r+", encoding="ascii") as f:
-            if int(f.read()) < CONNTRACK_MAX:
-                f.write(str(CONNTRACK_MAX))
+            if int(f.read()) < wanted:
+                f.write(str(wanted))
     except OSError:
         pass
 
 
 def _remove(name, folder):
-    present = [n for n in (f"{name}-{part}" for part in NAMES)
+    present = [n for n in (f"{name}-{part}" for part in NAMES + (RELAY,))
                if os.path.exists(os.path.join(RUN_DIR, n))]
     if present:
         finish([batch(["ip", "-force", "-batch", "-"], [f"netns del {n}" for n in present])])
@@ -307,7 +325,7 @@ def sweep():
             continue
         else:
             name = os.path.basename(folder).split(".")[0]
-            for part in NAMES:
+            for part in NAMES + (RELAY,):
                 if os.path.exists(os.path.join(RUN_DIR, f"{name}-{part}")):
                     Netns(f"{name}-{part}").close()
             _remove(name, folder)

@@ -9,6 +9,7 @@ it has a session of its own, so that Ctrl-C reaches us alone and we clean up.
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import time
@@ -34,6 +35,21 @@ def wait_for(condition, timeout, what, interval=0.02):
         if time.monotonic() > end:
             raise TimedOut(f"waited {timeout:g} s in vain for: {what}")
         time.sleep(interval)
+
+
+def read_line(proc, timeout):
+    """One line of a program's output within the time; the programs write whole lines."""
+    data = b""
+    end = time.monotonic() + timeout
+    while not data.endswith(b"\n"):
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([proc.stdout], [], [], left)[0]:
+            raise RuntimeError(f"no answer from {proc.args[:2]}")
+        piece = os.read(proc.stdout.fileno(), 65536)
+        if not piece:
+            raise RuntimeError(f"{proc.args[:2]} ended")
+        data += piece
+    return data
 
 
 def _setns(fd):

@@ -2,14 +2,11 @@
 """Load through the pair: the program tests/support/traffic, and single flows."""
 import contextlib
 import json
-import os
-import select
 import socket
 import struct
 import subprocess
-import time
 
-from netns import wait_for
+from netns import read_line, wait_for
 
 PORT = 7000
 
@@ -20,31 +17,16 @@ class Traffic:
     def __init__(self, binary, client_ns, server_ns, address, echo, bulk, churn=0):
         self.total = echo + bulk
         self.server = server_ns.start([binary, "server", str(PORT)], stdout=subprocess.PIPE)
-        if self._line(self.server, 5) != b"ready\n":
+        if read_line(self.server, 5) != b"ready\n":
             raise RuntimeError("the traffic server does not start")
         self.client = client_ns.start(
             [binary, "client", address, str(PORT), str(echo), str(bulk), str(churn)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    @staticmethod
-    def _line(proc, timeout):
-        """One line within the time; the programs write whole lines."""
-        data = b""
-        end = time.monotonic() + timeout
-        while not data.endswith(b"\n"):
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([proc.stdout], [], [], left)[0]:
-                raise RuntimeError(f"no answer from {proc.args[:2]}")
-            piece = os.read(proc.stdout.fileno(), 65536)
-            if not piece:
-                raise RuntimeError(f"{proc.args[:2]} ended")
-            data += piece
-        return data
-
     def _ask(self, word):
         self.client.stdin.write(word + b"\n")
         self.client.stdin.flush()
-        return Report(json.loads(self._line(self.client, 10)))
+        return Report(json.loads(read_line(self.client, 10)))
 
     def report(self):
         return self._ask(b"report")
