@@ -9,9 +9,11 @@
  *
  * SPEC is a list as loss=20,dup=5,reorder=20,delay=10,jitter=50: shares in
  * percent, times in milliseconds. "forth" is from LEFT to RIGHT. Each datagram
- * takes delay plus 0..jitter. Datagrams stay in line, that is, one waits for
- * those before it; except for the share of reorder, and all second copies.
- * The n-th datagram of a direction meets the same fate in each run of a seed.
+ * takes delay plus 0..jitter, and waits for those before it. The share of
+ * reorder then stays behind for 0..jitter more while the others move on, so
+ * that on a busy link this is the share that comes late (RFC 4737); second
+ * copies do the same. The n-th datagram of a direction meets the same fate in
+ * each run of a seed.
  *
  * Prints "ready". Then takes commands on standard input, a line each: `report`
  * prints the statistics, `set both|forth|back SPEC` changes what SPEC names,
@@ -45,7 +47,6 @@
 #define BYTES_MAX  (64u << 20)
 #define BURST      64                         /* frames read before looking at the clock */
 #define SOCKET_BUF (16 << 20)
-#define MSEC       (TICK_SEC / 1000)
 
 /* What to do to a direction. */
 struct spec {
@@ -258,9 +259,9 @@ static void hold(struct relay *r, struct direction *d, const uint8_t *data, size
 		d->st.held_max = d->st.held;
 }
 
-static tick_t delay(const struct spec *s, uint32_t dice)
+static tick_t jitter(struct direction *d)
 {
-	return s->delay * MSEC + (tick_t)dice % (s->jitter * MSEC + 1);
+	return (tick_t)rng_u32(&d->rng) % (d->spec.jitter * TICK_MSEC + 1);
 }
 
 /* The same number of dice for each, so that its fate does not depend on time. */
@@ -270,8 +271,7 @@ static void treat(struct relay *r, struct direction *d, const uint8_t *data, siz
 	const bool lost = rng_below(&d->rng, 100) < s->loss;
 	const bool twice = rng_below(&d->rng, 100) < s->dup;
 	const bool astray = rng_below(&d->rng, 100) < s->reorder;
-	tick_t first = t + delay(s, rng_u32(&d->rng));
-	const tick_t second = t + delay(s, rng_u32(&d->rng));
+	const tick_t at = t + s->delay * TICK_MSEC + jitter(d), behind = jitter(d), second = jitter(d);
 
 	d->st.matched++;
 	d->number++;
@@ -279,14 +279,11 @@ static void treat(struct relay *r, struct direction *d, const uint8_t *data, siz
 		d->st.lost++;
 		return;
 	}
-	if (!astray) {
-		first = d->line >= first ? d->line + 1 : first;
-		d->line = first;
-	}
-	hold(r, d, data, len, first);
+	d->line = at > d->line ? at : d->line + 1;
+	hold(r, d, data, len, d->line + (astray ? behind : 0));
 	if (twice) {
 		d->st.doubled++;
-		hold(r, d, data, len, second);
+		hold(r, d, data, len, d->line + second);
 	}
 }
 
