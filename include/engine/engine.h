@@ -93,11 +93,17 @@ void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op 
 
 /* ---- peers ---- */
 
-/* A datagram (or the whole messages of a stream) from a peer. */
-void engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *data, size_t len);
+/*
+ * A datagram (or the whole messages of a stream) from a peer. True if at least
+ * one message in it was accepted: it came from somebody who speaks our language.
+ */
+bool engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *data, size_t len);
 
-/* One framed message from a stream peer. */
-void engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
+/* One framed message from a stream peer; as engine_input(). */
+bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
+
+/* What stream_next() refused, to be counted: CTD_EBADVERSION, CTD_EBADSIZE. */
+void engine_input_bad(struct engine *e, int err);
 
 /*
  * Next datagram for a peer, at most cap bytes (cap >= WIRE_MSG_MAX); 0 when

@@ -5,12 +5,15 @@
 /*
  * A channel is one dedicated link to the peers: a receive socket bound to the
  * configured port and a send socket with a port of its own (doc/protocol.md,
- * transports). Nothing here blocks, and nothing a peer or the network does is
- * fatal: what could not be sent or was refused is counted.
+ * transports). Over TCP these are a listener with the connection the peer
+ * writes on, and a connection of ours to the peer. Nothing here blocks, and
+ * nothing a peer or the network does is fatal: what could not be sent or was
+ * refused is counted.
  *
  * Sending: take a buffer, fill it, queue it, flush. A queue whose buffers all
- * wait for the socket hands out no more, which is the caller's sign to stop
- * producing; the channel then wants to be flushed when its socket is writable.
+ * wait for a socket that works hands out no more, which is the caller's sign to
+ * stop producing. While there is no connection the oldest makes room instead:
+ * a peer may be away for days.
  */
 #include <net/if.h>
 #include <stdbool.h>
@@ -18,6 +21,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/log.h"
+#include "base/tick.h"
+#include "loop/loop.h"
 
 /* An address; family is AF_INET or AF_INET6, 0 = none. Network byte order. */
 struct chan_addr {
@@ -49,6 +54,7 @@ struct chan_params {
 
 #define CHAN_BATCH       64      /* datagrams per system call */
 #define CHAN_QUEUE_LEN   128     /* default of queue_len */
+#define CHAN_QUEUE_MAX   65536   /* longer ones are cut to this */
 #define CHAN_MTU_MIN     400     /* links below are refused */
 #define CHAN_PAYLOAD_MIN 512     /* any message fits in a datagram, fragmented if it must be */
 
@@ -65,12 +71,56 @@ void chan_close(struct chan *c);
 
 const struct chan_params *chan_get_params(const struct chan *c);
 
-/* Descriptors to watch: readable -> chan_recv(), writable while chan_waiting() -> chan_flush(). */
+/*
+ * The same again, after the interface is gone and back: sockets anew, what was
+ * queued is kept, and so is what watches. On error the channel stays without
+ * sockets; try later. Repeated failures are not logged again.
+ */
+int chan_reopen(struct chan *c);
+
+/* True when the sockets belong to an interface that is no more, or there are none. */
+bool chan_stale(const struct chan *c);
+
+/*
+ * Bytes one datagram or batch may have: MTU less headers, over IPv4 28 (TCP
+ * 40), over IPv6 48 (TCP 60).
+ */
+size_t chan_payload(const struct chan *c);
+
+/* ---- descriptors and time ---- */
+
+/* The descriptors of a channel; a kind uses some of them, and they come and go. */
+enum chan_slot {
+	CHAN_IN,                 /* read here */
+	CHAN_NEXT,               /* TCP: a newer connection of the peer, not used yet */
+	CHAN_OUT,                /* written here */
+	CHAN_LISTEN,             /* TCP: the peer connects here */
+	CHAN_SLOTS
+};
+
+/*
+ * Told which descriptor of a slot is to be watched for what (LOOP_READ,
+ * LOOP_WRITE), with 0 before it is closed. Called from within the functions
+ * below; must not call back into the channel.
+ */
+typedef void (*chan_watch_fn)(void *ctx, enum chan_slot slot, int fd, unsigned int want);
+
+/* Tell fn about all there is, and about changes from now on. NULL: no more. */
+void chan_watch(struct chan *c, chan_watch_fn fn, void *ctx);
+
+/*
+ * A watched descriptor is ready. For CHAN_IN and CHAN_NEXT call chan_recv()
+ * instead, for all others this.
+ */
+void chan_ready(struct chan *c, enum chan_slot slot, unsigned int ready);
+
+/* When chan_tick() must be called at the latest; TICK_NEVER: no need. */
+tick_t chan_deadline(const struct chan *c);
+void chan_tick(struct chan *c, tick_t now);
+
+/* The descriptors in use now, -1 = none. */
 int chan_recv_fd(const struct chan *c);
 int chan_send_fd(const struct chan *c);
-
-/* Bytes one datagram may have: MTU less headers, 28 for IPv4 and 48 for IPv6. */
-size_t chan_payload(const struct chan *c);
 
 /* ---- sending ---- */
 
@@ -84,20 +134,38 @@ void chan_queue(struct chan *c, size_t len);
 size_t chan_flush(struct chan *c);
 size_t chan_waiting(const struct chan *c);
 
+/*
+ * Give up sending here for now: what waits, whole, goes to the end of the other
+ * channel's queue, where what finds no room is dropped and counted. A TCP
+ * connection of ours is cut, so that nothing old arrives late.
+ */
+void chan_hand_over(struct chan *from, struct chan *to);
+
 /* ---- receiving ---- */
 
 struct chan_msg {
 	const uint8_t *data;     /* the channel's, until the next chan_recv() */
 	size_t len;
 	struct chan_addr from;
+	uint32_t epoch;          /* TCP: counts connections, see below; else 0 */
 };
 
 /*
+ * Over TCP a "datagram" is any piece of the byte stream. Pieces with the same
+ * epoch belong to one connection; when it changes, what is left of an incomplete
+ * message is to be forgotten.
+ *
  * Up to max datagrams, at most CHAN_BATCH, already checked for where they come
  * from. Returns their number; 0 when there is nothing (left), or only refused
  * ones.
  */
 size_t chan_recv(struct chan *c, struct chan_msg *v, size_t max);
+
+/*
+ * What came in makes no sense (TCP: framing lost): close that connection, the
+ * peer makes a new one. Counted as an error; nothing else for datagrams.
+ */
+void chan_reset_input(struct chan *c);
 
 /* ---- reports ---- */
 
@@ -105,7 +173,11 @@ struct chan_stats {
 	uint64_t bytes_out, packets_out, errors_out;
 	uint64_t bytes_in, packets_in, errors_in;
 	uint64_t foreign;        /* refused: wrong source or interface */
-	uint64_t full;           /* chan_space() had none */
+	uint64_t full;           /* chan_space() had none free */
+	uint64_t dropped;        /* of those: the oldest was dropped; also in errors_out */
+	uint64_t accepted, connects;     /* TCP connections, since the start */
+	bool server, client;     /* connected now; without connections: has sockets */
+	uint32_t waiting, slots; /* the queue now and its size */
 };
 
 void chan_get_stats(const struct chan *c, struct chan_stats *st);

@@ -21,7 +21,8 @@ static void addr_from(struct chan_addr *to, const struct addr *from, uint8_t fam
 	memcpy(to->b, from->b, sizeof(to->b));
 }
 
-static void chan_from(struct chan_params *p, const struct config_link *l, bool is_default)
+static void chan_from(struct chan_params *p, const struct config_link *l, bool is_default,
+		      uint32_t error_queue)
 {
 	static const enum chan_kind kinds[] = {
 		[CONFIG_LINK_UDP] = CHAN_UDP,
@@ -36,6 +37,7 @@ static void chan_from(struct chan_params *p, const struct config_link *l, bool i
 		.sndbuf = l->snd_buffer,
 		.rcvbuf = l->rcv_buffer,
 		.no_checksum = !l->checksum,
+		.queue_len = l->kind == CONFIG_LINK_TCP ? error_queue : 0,
 	};
 	_Static_assert(sizeof(p->interface) == sizeof(l->interface), "interface names differ");
 	memcpy(p->interface, l->interface, sizeof(p->interface));
@@ -48,8 +50,8 @@ static void on_datagram(void *ctx, size_t link, const struct chan_msg *m)
 {
 	struct daemon *d = ctx;
 
-	(void)link;
-	engine_input(d->engine, loop_now(d->loop), 0, m->data, m->len);
+	if (streams_input(&d->streams, d->engine, loop_now(d->loop), 0, d->links, link, m))
+		links_heard(d->links, link);
 }
 
 int peers_open(struct daemon *d)
@@ -59,7 +61,8 @@ int peers_open(struct daemon *d)
 	int err;
 
 	for (uint8_t i = 0; i < s->n_links; i++)
-		chan_from(&p[i], &s->links[i], i == s->default_link);
+		chan_from(&p[i], &s->links[i], i == s->default_link,
+			  d->cfg->sync.error_queue);
 	err = links_open(p, s->n_links, d->log, &d->links);
 	if (err < 0)
 		return err;
@@ -74,6 +77,7 @@ void peers_close(struct daemon *d)
 	links_stop(d->links);
 	links_close(d->links);
 	d->links = NULL;
+	streams_fini(&d->streams);
 }
 
 bool peers_turn(struct daemon *d)
@@ -117,6 +121,7 @@ size_t peers_stats(const struct daemon *d, struct stats_link *out, size_t cap)
 		out[i] = (struct stats_link){
 			.kind = kinds[p->kind],
 			.state = states[chan_check(c)],
+			.server = cs.server, .client = cs.client,
 			.active = i == links_current(d->links),
 			.bytes_out = cs.bytes_out, .bytes_in = cs.bytes_in,
 			.packets_out = cs.packets_out, .packets_in = cs.packets_in,
@@ -125,4 +130,22 @@ size_t peers_stats(const struct daemon *d, struct stats_link *out, size_t cap)
 		memcpy(out[i].device, p->interface, sizeof(out[i].device));
 	}
 	return n < cap ? n : cap;
+}
+
+void peers_errorq(const struct daemon *d, struct stats_queue *q)
+{
+	const size_t n = d->links ? links_count(d->links) : 0;
+	struct chan_stats cs;
+
+	*q = (struct stats_queue){ .max = d->cfg->sync.error_queue };
+	for (size_t i = 0; i < n; i++) {
+		struct chan *c = links_chan(d->links, i);
+
+		if (chan_get_params(c)->kind != CHAN_TCP)
+			continue;
+		chan_get_stats(c, &cs);
+		q->now += cs.waiting;
+		q->full += cs.full;
+		q->max = cs.slots;
+	}
 }

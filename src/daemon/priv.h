@@ -12,6 +12,7 @@
 #include "loop/clock.h"
 #include "loop/loop.h"
 #include "observe/sinks.h"
+#include "streams.h"
 
 struct daemon;
 
@@ -28,9 +29,9 @@ struct tables {
 	uint64_t apply_failed;
 };
 
-struct links;
 struct strbuf;
 struct stats_link;
+struct stats_queue;
 
 struct daemon {
 	const struct config *cfg;
@@ -41,6 +42,7 @@ struct daemon {
 	struct engine *engine;
 	struct tables tables;
 	struct links *links;              /* NULL: none configured */
+	struct streams streams;           /* what comes in over them */
 	struct control_sock *control;
 	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
 	struct loop_signal sig_term, sig_int, sig_hup;
@@ -68,6 +70,8 @@ void peers_close(struct daemon *d);
 bool peers_turn(struct daemon *d);
 /* Statistics of each link; returns how many. */
 size_t peers_stats(const struct daemon *d, struct stats_link *out, size_t cap);
+/* What the links could not send yet, together. */
+void peers_errorq(const struct daemon *d, struct stats_queue *q);
 
 /* ---- report.c ---- */
 void report_text(struct daemon *d, enum control_report which, struct strbuf *b);

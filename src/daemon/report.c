@@ -30,10 +30,10 @@ void report_text(struct daemon *d, enum control_report which, struct strbuf *b)
 		.sync = d->cfg->has_sync,
 		.ftfw = d->cfg->sync.mode == REPL_FTFW,
 		.links = links,
-		.errorq = { .max = d->cfg->sync.error_queue },
 	};
 
 	engine_get_stats(d->engine, &es);
+	peers_errorq(d, &v.errorq);
 	v.n_links = peers_stats(d, links, LINKS_MAX);
 	runtime_stats(d, &v.runtime);
 	if (!v.sync && which != REPORT_RUNTIME)

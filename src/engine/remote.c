@@ -120,7 +120,7 @@ static void apply_body(struct engine *e, tick_t now, struct peer *p, const struc
 		count_bad(e, err);
 }
 
-void engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
+bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
 {
 	struct peer *p = &e->peers[peer];
 
@@ -129,24 +129,31 @@ void engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 	switch (repl_input(p->repl, now, m)) {
 	case REPL_DATA:
 		apply_body(e, now, p, m);
-		break;
+		return true;
 	case REPL_HANDLED:
 		if (m->h.flags & WIRE_F_RESYNC)
 			log_notice(e->p.log, "resync requested by other node");
 		if (m->h.flags & (WIRE_F_ACK | WIRE_F_HELLO))
 			local_queue_all_done(e, now);
-		break;
+		return true;
 	case REPL_BAD:
 		e->st.bad_header++;
 		break;
 	case REPL_DROP:
 		break;
 	}
+	return false;
 }
 
-void engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *data, size_t len)
+void engine_input_bad(struct engine *e, int err)
+{
+	count_bad(e, err);
+}
+
+bool engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *data, size_t len)
 {
 	struct wire_msg m;
+	bool accepted = false;
 	size_t used;
 
 	assert(peer < e->npeers);
@@ -154,7 +161,7 @@ void engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *dat
 		int err = wire_message_next(data, len, &m, &used);
 
 		if (err == 0)
-			engine_input_msg(e, now, peer, &m);
+			accepted |= engine_input_msg(e, now, peer, &m);
 		else
 			count_bad(e, err);
 		if (err == CTD_ETRUNCATED || err == CTD_EBADSIZE)
@@ -162,6 +169,7 @@ void engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *dat
 		data += used;
 		len -= used;
 	}
+	return accepted;
 }
 
 /* ---- bulk ---- */

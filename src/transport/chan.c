@@ -12,17 +12,15 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "chan_impl.h"
-#include "dgram.h"
 #include "iface.h"
+#include "loop/clock.h"
 
-#define OVERHEAD4   28           /* IPv4 and UDP headers */
-#define OVERHEAD6   48           /* IPv6 and UDP headers (W19: the reference takes 28) */
 #define PAYLOAD_MAX 65480        /* largest of either family, rounded down to a multiple of 8 */
 
 static const struct chan_ops *const kinds[] = {
 	[CHAN_MCAST] = &chan_mcast_ops,
 	[CHAN_UDP] = &chan_udp_ops,
-	[CHAN_TCP] = NULL,
+	[CHAN_TCP] = &chan_tcp_ops,
 };
 
 static const char *const kind_names[] = {"multicast", "UDP", "TCP"};
@@ -49,6 +47,18 @@ bool chan_addr_equal(const struct chan_addr *a, const struct chan_addr *b)
 	return a->family == b->family && memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
+void chan_refuse(struct chan *c, const struct chan_addr *from, const char *what, const char *why)
+{
+	char text[CHAN_ADDR_TEXT];
+
+	c->stats.foreign++;
+	if (!ratelim_ok(&c->say_refused, clock_now()))
+		return;
+	chan_addr_text(from, text);
+	log_warning(c->log, "link %s: %s from %s refused: %s (%llu so far)", c->p.interface, what,
+		    text, why, (unsigned long long)c->stats.foreign);
+}
+
 int chan_fail(const struct chan *c, int err, const char *what)
 {
 	log_error(c->log, "link %s: %s: %s", c->p.interface[0] ? c->p.interface : "(no interface)",
@@ -61,7 +71,8 @@ int chan_fail(const struct chan *c, int err, const char *what)
 /* Messages need CHAN_PAYLOAD_MIN; a small link carries the few long ones in fragments. */
 static size_t payload_for(const struct chan *c, int mtu)
 {
-	size_t size = (size_t)mtu - (c->p.local.family == AF_INET ? OVERHEAD4 : OVERHEAD6);
+	size_t size = (size_t)mtu - (c->p.local.family == AF_INET ? c->ops->overhead4 :
+				     c->ops->overhead6);
 
 	if (size < CHAN_PAYLOAD_MIN)
 		return CHAN_PAYLOAD_MIN;
@@ -85,9 +96,10 @@ static int learn_interface(struct chan *c)
 {
 	int mtu;
 
-	c->ifindex = iface_index(c->p.interface);
-	if (c->ifindex < 0)
-		return chan_fail(c, c->ifindex, "cannot find the interface");
+	c->dev_index = iface_index(c->p.interface);
+	if (c->dev_index < 0)
+		return chan_fail(c, c->dev_index, "cannot find the interface");
+	c->ifindex = c->dev_index;
 	mtu = iface_mtu(c->p.interface);
 	if (mtu < 0)
 		return chan_fail(c, mtu, "cannot read the MTU");
@@ -100,13 +112,27 @@ static int learn_interface(struct chan *c)
 	return 0;
 }
 
-static int queue_init(struct chan_queue *q, uint32_t slots, size_t slot_size)
+static uint32_t queue_slots(const struct chan_params *p)
 {
-	q->slots = slots ? slots : CHAN_QUEUE_LEN;
-	q->slot_size = slot_size;
-	q->room = malloc((size_t)q->slots * slot_size);
-	q->lens = calloc(q->slots, sizeof(*q->lens));
-	return q->room && q->lens ? 0 : -ENOMEM;
+	if (!p->queue_len)
+		return CHAN_QUEUE_LEN;
+	return p->queue_len < CHAN_QUEUE_MAX ? p->queue_len : CHAN_QUEUE_MAX;
+}
+
+static int open_sockets(struct chan *c)
+{
+	int rc = c->ops->open(c);
+
+	if (!rc)
+		chan_want(c, CHAN_IN, c->fd[CHAN_IN] < 0 ? 0 : LOOP_READ);
+	return rc;
+}
+
+static void shut_all(struct chan *c)
+{
+	for (size_t i = 0; i < CHAN_SLOTS; i++)
+		chan_shut(c, i);
+	c->up = false;
 }
 
 int chan_open(const struct chan_params *p, const struct log *log, struct chan **out)
@@ -118,19 +144,19 @@ int chan_open(const struct chan_params *p, const struct log *log, struct chan **
 		return -ENOMEM;
 	c->p = *p;
 	c->log = log;
-	c->in = -1;
-	c->out = -1;
+	for (size_t i = 0; i < CHAN_SLOTS; i++)
+		c->fd[i] = -1;
 	ratelim_init(&c->say_refused, 5, 1);
 	ratelim_init(&c->say_error, 5, 1);
 	rc = check_params(c);
-	if (!rc)
-		rc = learn_interface(c);
-	if (!rc)
-		rc = queue_init(&c->q, p->queue_len, c->payload);
 	if (!rc) {
 		c->ops = kinds[p->kind];
-		rc = c->ops->open(c);
+		rc = learn_interface(c);
 	}
+	if (!rc)
+		rc = batchq_init(&c->q, queue_slots(p), c->payload);
+	if (!rc)
+		rc = open_sockets(c);
 	if (rc) {
 		chan_close(c);
 		return rc;
@@ -139,63 +165,156 @@ int chan_open(const struct chan_params *p, const struct log *log, struct chan **
 	return 0;
 }
 
+int chan_reopen(struct chan *c)
+{
+	const struct log *log = c->log;
+	int rc;
+
+	if (c->dev_index <= 0)
+		c->log = NULL;                   /* said already */
+	shut_all(c);
+	rc = learn_interface(c);
+	if (!rc)
+		rc = batchq_grow(&c->q, c->payload);
+	if (!rc)
+		rc = open_sockets(c);
+	if (rc) {
+		shut_all(c);
+		c->dev_index = -1;
+	}
+	c->log = log;
+	return rc;
+}
+
+bool chan_stale(const struct chan *c)
+{
+	return c->dev_index <= 0 || iface_index(c->p.interface) != c->dev_index;
+}
+
 void chan_close(struct chan *c)
 {
 	if (!c)
 		return;
-	if (c->out >= 0)
-		close(c->out);
-	if (c->in >= 0)
-		close(c->in);
-	dgram_rx_free(c->rx);
-	free(c->q.lens);
-	free(c->q.room);
+	shut_all(c);
+	if (c->ops)
+		c->ops->fini(c);
+	batchq_fini(&c->q);
 	free(c);
+}
+
+/* ---- descriptors and time ---- */
+
+void chan_want(struct chan *c, enum chan_slot slot, unsigned int want)
+{
+	if (c->want[slot] == want)
+		return;
+	c->want[slot] = want;
+	if (c->watch)
+		c->watch(c->watch_ctx, slot, c->fd[slot], want);
+}
+
+void chan_shut(struct chan *c, enum chan_slot slot)
+{
+	chan_want(c, slot, 0);
+	if (c->fd[slot] >= 0)
+		close(c->fd[slot]);
+	c->fd[slot] = -1;
+}
+
+void chan_watch(struct chan *c, chan_watch_fn fn, void *ctx)
+{
+	for (size_t i = 0; i < CHAN_SLOTS; i++) {
+		if (c->watch && c->want[i])
+			c->watch(c->watch_ctx, i, c->fd[i], 0);
+	}
+	c->watch = fn;
+	c->watch_ctx = ctx;
+	for (size_t i = 0; i < CHAN_SLOTS; i++) {
+		if (fn && c->want[i])
+			fn(ctx, i, c->fd[i], c->want[i]);
+	}
+}
+
+void chan_ready(struct chan *c, enum chan_slot slot, unsigned int ready)
+{
+	if (c->ops->ready)
+		c->ops->ready(c, slot, ready);
+	chan_flush(c);
+}
+
+tick_t chan_deadline(const struct chan *c)
+{
+	return c->ops->deadline ? c->ops->deadline(c) : TICK_NEVER;
+}
+
+void chan_tick(struct chan *c, tick_t now)
+{
+	if (c->ops->tick)
+		c->ops->tick(c, now);
+	chan_flush(c);
 }
 
 /* ---- sending ---- */
 
+static void drop_oldest(struct chan *c)
+{
+	batchq_pop(&c->q, 1);
+	c->stats.dropped++;
+	c->stats.errors_out++;
+}
+
 uint8_t *chan_space(struct chan *c)
 {
-	struct chan_queue *q = &c->q;
+	uint8_t *room = batchq_space(&c->q);
 
-	if (q->used == q->slots) {
-		c->stats.full++;
+	if (room)
+		return room;
+	c->stats.full++;
+	if (c->up)
 		return NULL;
-	}
-	return q->room + (size_t)((q->head + q->used) % q->slots) * q->slot_size;
+	drop_oldest(c);          /* not connected, so none is partly written */
+	return batchq_space(&c->q);
 }
 
 void chan_queue(struct chan *c, size_t len)
 {
-	struct chan_queue *q = &c->q;
-
-	assert(q->used < q->slots && len > 0 && len <= q->slot_size);
-
-	q->lens[(q->head + q->used) % q->slots] = (uint32_t)len;
-	q->used++;
-}
-
-void chan_pop(struct chan *c, size_t n)
-{
-	struct chan_queue *q = &c->q;
-
-	assert(n <= q->used);
-
-	q->head = (q->head + (uint32_t)n) % q->slots;
-	q->used -= (uint32_t)n;
+	batchq_push(&c->q, len);
 }
 
 size_t chan_flush(struct chan *c)
 {
-	if (c->q.used > 0)
+	if (c->up && c->q.used > 0)
 		c->ops->send(c);
+	if (c->up)
+		chan_want(c, CHAN_OUT, c->ops->out_want | (c->q.used ? LOOP_WRITE : 0));
 	return c->q.used;
 }
 
 size_t chan_waiting(const struct chan *c)
 {
 	return c->q.used;
+}
+
+void chan_hand_over(struct chan *from, struct chan *to)
+{
+	size_t len;
+
+	if (from->ops->restart)
+		from->ops->restart(from);
+	for (; from->q.used > 0; batchq_pop(&from->q, 1)) {
+		const uint8_t *data = batchq_at(&from->q, 0, &len);
+		uint8_t *room = len <= to->q.slot_size ? chan_space(to) : NULL;
+
+		if (!room) {
+			from->stats.errors_out++;
+			from->stats.dropped++;
+			continue;
+		}
+		memcpy(room, data, len);
+		batchq_push(&to->q, len);
+	}
+	chan_flush(from);
+	chan_flush(to);
 }
 
 /* ---- receiving, reports ---- */
@@ -207,15 +326,19 @@ size_t chan_recv(struct chan *c, struct chan_msg *v, size_t max)
 	return c->ops->recv(c, v, max);
 }
 
+void chan_reset_input(struct chan *c)
+{
+	c->stats.errors_in++;
+	if (c->ops->reset_input)
+		c->ops->reset_input(c);
+}
+
 enum chan_status chan_check(struct chan *c)
 {
 	int mtu = iface_mtu(c->p.interface);
-	size_t size;
 
-	if (mtu >= CHAN_MTU_MIN) {
-		size = payload_for(c, mtu);
-		c->payload = size < c->q.slot_size ? size : c->q.slot_size;
-	}
+	if (mtu >= CHAN_MTU_MIN && batchq_grow(&c->q, payload_for(c, mtu)) == 0)
+		c->payload = payload_for(c, mtu);
 	return iface_status(c->p.interface);
 }
 
@@ -226,12 +349,12 @@ const struct chan_params *chan_get_params(const struct chan *c)
 
 int chan_recv_fd(const struct chan *c)
 {
-	return c->in;
+	return c->fd[CHAN_IN];
 }
 
 int chan_send_fd(const struct chan *c)
 {
-	return c->out;
+	return c->fd[CHAN_OUT];
 }
 
 size_t chan_payload(const struct chan *c)
@@ -242,4 +365,8 @@ size_t chan_payload(const struct chan *c)
 void chan_get_stats(const struct chan *c, struct chan_stats *st)
 {
 	*st = c->stats;
+	st->server = c->fd[CHAN_IN] >= 0;
+	st->client = c->up;
+	st->waiting = c->q.used;
+	st->slots = c->q.slots;
 }

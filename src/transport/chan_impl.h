@@ -5,46 +5,64 @@
 /* The inside of a channel, for the files that implement the kinds. */
 #include <sys/socket.h>
 #include "base/ratelim.h"
+#include "batchq.h"
 #include "transport/chan.h"
 
 struct chan_ops {
 	const char *name;
-	/* Sockets from c->p; logs its reasons. What it opened is closed by the caller on error. */
+	uint16_t overhead4, overhead6;   /* bytes of headers, by family */
+	unsigned int out_want;           /* always watched on the send socket */
+	/*
+	 * Sockets from c->p, c->up when sending can begin; logs its reasons. What
+	 * it opened is closed by the caller on error, and before it is called again.
+	 */
 	int (*open)(struct chan *c);
-	/* Send from the queue's head as far as possible. */
+	void (*fini)(struct chan *c);    /* free what open() allocated */
+	/* Send from the queue's head as far as possible; c->up holds. */
 	void (*send)(struct chan *c);
 	size_t (*recv)(struct chan *c, struct chan_msg *v, size_t max);
+	/* Connections only, else NULL. */
+	void (*ready)(struct chan *c, enum chan_slot slot, unsigned int ready);
+	tick_t (*deadline)(const struct chan *c);
+	void (*tick)(struct chan *c, tick_t now);
+	void (*restart)(struct chan *c);         /* the send connection, now */
+	void (*reset_input)(struct chan *c);
 };
 
-extern const struct chan_ops chan_udp_ops, chan_mcast_ops;
-
-/* Ring of datagrams waiting for the socket. */
-struct chan_queue {
-	uint8_t *room;               /* owned: slots of slot_size bytes */
-	uint32_t *lens;              /* owned: one per slot */
-	uint32_t slots, head, used;
-	size_t slot_size;
-};
+extern const struct chan_ops chan_udp_ops, chan_mcast_ops, chan_tcp_ops;
 
 struct chan_rx;                      /* receive buffers, see dgram.c */
+struct tcp;                          /* connections, see tcp.c */
 
 struct chan {
 	const struct chan_ops *ops;
 	struct chan_params p;
 	const struct log *log;       /* borrowed */
-	int in, out;                 /* sockets, -1 = none */
-	int ifindex;                 /* of p.interface; multicast: where it is joined */
+	int fd[CHAN_SLOTS];          /* -1 = none */
+	unsigned int want[CHAN_SLOTS];
+	chan_watch_fn watch;
+	void *watch_ctx;
+	bool up;                     /* what is queued can be sent */
+	int dev_index;               /* of p.interface */
+	int ifindex;                 /* the same; multicast: where the group is joined */
 	size_t payload;              /* bytes per datagram now */
 	struct sockaddr_storage to;  /* where datagrams go */
 	socklen_t to_len;
-	struct chan_queue q;
+	struct batchq q;
 	struct chan_rx *rx;          /* owned */
+	struct tcp *tcp;             /* owned */
 	struct chan_stats stats;
 	struct ratelim say_refused, say_error;
 };
 
-/* The oldest n slots are done with. */
-void chan_pop(struct chan *c, size_t n);
+/* What the descriptor of a slot is watched for from now on. */
+void chan_want(struct chan *c, enum chan_slot slot, unsigned int want);
+
+/* Stop watching it and close it. */
+void chan_shut(struct chan *c, enum chan_slot slot);
+
+/* Count something of a stranger; a line in the log now and then. */
+void chan_refuse(struct chan *c, const struct chan_addr *from, const char *what, const char *why);
 
 /* Log "link eth1: <what>: <reason of err>" and return err. */
 int chan_fail(const struct chan *c, int err, const char *what);

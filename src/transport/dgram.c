@@ -6,7 +6,6 @@
  * nothing of a stranger reaches the engine (weakness W1 of the reference).
  */
 #define _GNU_SOURCE     /* sendmmsg(), recvmmsg(), struct in6_pktinfo */
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,6 +15,7 @@
 #include "base/err.h"
 #include "dgram.h"
 #include "loop/clock.h"
+#include "sock.h"
 
 #define RX_SIZE    65536         /* no datagram is longer */
 #define RX_CONTROL 64            /* room for the packet information of either family */
@@ -36,7 +36,7 @@ struct chan_rx {
 static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) <= RX_CONTROL, "control room");
 static_assert(CMSG_SPACE(sizeof(struct in_pktinfo)) <= RX_CONTROL, "control room");
 
-struct chan_rx *dgram_rx_new(void)
+static struct chan_rx *rx_new(void)
 {
 	struct chan_rx *rx = malloc(sizeof(*rx));
 
@@ -56,125 +56,51 @@ struct chan_rx *dgram_rx_new(void)
 	return rx;
 }
 
-void dgram_rx_free(struct chan_rx *rx)
+void dgram_fini(struct chan *c)
 {
-	free(rx);
+	free(c->rx);
 }
 
 /* ---- sockets ---- */
-
-socklen_t dgram_sockaddr(struct sockaddr_storage *ss, const struct chan_addr *a, uint16_t port,
-			 int scope)
-{
-	memset(ss, 0, sizeof(*ss));
-	if (a->family == AF_INET) {
-		struct sockaddr_in *sin = (struct sockaddr_in *)ss;
-
-		sin->sin_family = AF_INET;
-		sin->sin_port = htons(port);
-		memcpy(&sin->sin_addr, a->b, sizeof(sin->sin_addr));
-		return sizeof(*sin);
-	}
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
-
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = htons(port);
-	sin6->sin6_scope_id = (uint32_t)scope;
-	memcpy(&sin6->sin6_addr, a->b, sizeof(sin6->sin6_addr));
-	return sizeof(*sin6);
-}
-
-static void sockaddr_addr(const struct sockaddr_storage *ss, struct chan_addr *a)
-{
-	memset(a, 0, sizeof(*a));
-	a->family = (uint8_t)ss->ss_family;
-	if (ss->ss_family == AF_INET)
-		memcpy(a->b, &((const struct sockaddr_in *)ss)->sin_addr, 4);
-	else if (ss->ss_family == AF_INET6)
-		memcpy(a->b, &((const struct sockaddr_in6 *)ss)->sin6_addr, 16);
-}
-
-int dgram_option(const struct chan *c, int fd, int level, int name, int value, const char *what)
-{
-	if (setsockopt(fd, level, name, &value, sizeof(value)) == 0)
-		return 0;
-	return chan_fail(c, -errno, what);
-}
-
-int dgram_bind(const struct chan *c, int fd, const struct chan_addr *a, uint16_t port)
-{
-	char text[CHAN_ADDR_TEXT];
-	struct sockaddr_storage ss;
-	socklen_t len = dgram_sockaddr(&ss, a, port, c->ifindex);
-	int rc;
-
-	if (bind(fd, (const struct sockaddr *)&ss, len) == 0)
-		return 0;
-	rc = -errno;
-	chan_addr_text(a, text);
-	log_error(c->log, "link %s: cannot use address %s port %u: %s", c->p.interface, text, port,
-		  err_text(rc));
-	return rc;
-}
-
-/* The forced variant passes the system's limit; without the right to it take what we get. */
-static void set_buffer(const struct chan *c, int fd, int force, int plain, uint32_t bytes)
-{
-	int want = bytes > INT32_MAX ? INT32_MAX : (int)bytes;
-
-	if (bytes == 0 || setsockopt(fd, SOL_SOCKET, force, &want, sizeof(want)) == 0)
-		return;
-	log_warning(c->log, "link %s: socket buffer of %u bytes limited by the system: %s",
-		    c->p.interface, bytes, err_text(-errno));
-	if (setsockopt(fd, SOL_SOCKET, plain, &want, sizeof(want)) < 0)
-		chan_fail(c, -errno, "cannot set the socket buffer");
-}
 
 static int no_checksum(const struct chan *c)
 {
 	if (!c->p.no_checksum || c->p.local.family != AF_INET)
 		return 0;        /* IPv6 does not allow to go without (RFC 8200, 8.1) */
-	return dgram_option(c, c->out, SOL_SOCKET, SO_NO_CHECK, 1, "cannot leave out checksums");
-}
-
-/* An IPv4 socket beside an IPv6 one must not get in its way. */
-static int v6_only(const struct chan *c)
-{
-	if (c->p.local.family != AF_INET6)
-		return 0;
-	return dgram_option(c, c->in, IPPROTO_IPV6, IPV6_V6ONLY, 1, "cannot keep to IPv6");
+	return sock_option(c, c->fd[CHAN_OUT], SOL_SOCKET, SO_NO_CHECK, 1,
+			   "cannot leave out checksums");
 }
 
 int dgram_sockets(struct chan *c)
 {
 	int type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, rc;
 
-	c->rx = dgram_rx_new();
+	if (!c->rx)
+		c->rx = rx_new();
 	if (!c->rx)
 		return -ENOMEM;
-	c->in = socket(c->p.local.family, type, 0);
-	c->out = c->in < 0 ? -1 : socket(c->p.local.family, type, 0);
-	if (c->out < 0)
+	c->fd[CHAN_IN] = socket(c->p.local.family, type, 0);
+	c->fd[CHAN_OUT] = c->fd[CHAN_IN] < 0 ? -1 : socket(c->p.local.family, type, 0);
+	if (c->fd[CHAN_OUT] < 0)
 		return chan_fail(c, -errno, "cannot open a socket");
-	set_buffer(c, c->in, SO_RCVBUFFORCE, SO_RCVBUF, c->p.rcvbuf);
-	set_buffer(c, c->out, SO_SNDBUFFORCE, SO_SNDBUF, c->p.sndbuf);
+	sock_rcvbuf(c, c->fd[CHAN_IN]);
+	sock_sndbuf(c, c->fd[CHAN_OUT]);
 	rc = no_checksum(c);
-	return rc ? rc : v6_only(c);
+	if (!rc)
+		rc = sock_v6_only(c, c->fd[CHAN_IN]);
+	c->up = !rc;
+	return rc;
 }
 
 /* ---- sending ---- */
 
 static size_t fill_batch(struct chan *c, struct mmsghdr *v, struct iovec *iov)
 {
-	const struct chan_queue *q = &c->q;
-	size_t n = q->used < CHAN_BATCH ? q->used : CHAN_BATCH;
+	size_t n = c->q.used < CHAN_BATCH ? c->q.used : CHAN_BATCH;
 
 	memset(v, 0, n * sizeof(*v));
 	for (size_t i = 0; i < n; i++) {
-		size_t slot = (q->head + i) % q->slots;
-
-		iov[i].iov_base = q->room + slot * q->slot_size;
-		iov[i].iov_len = q->lens[slot];
+		iov[i].iov_base = (void *)batchq_at(&c->q, i, &iov[i].iov_len);
 		v[i].msg_hdr.msg_iov = &iov[i];
 		v[i].msg_hdr.msg_iovlen = 1;
 		v[i].msg_hdr.msg_name = &c->to;
@@ -189,7 +115,7 @@ static void drop_first(struct chan *c, int err)
 	if (ratelim_ok(&c->say_error, clock_now()))
 		log_warning(c->log, "link %s: datagram dropped: %s (%llu so far)", c->p.interface,
 			    err_text(-err), (unsigned long long)c->stats.errors_out);
-	chan_pop(c, 1);
+	batchq_pop(&c->q, 1);
 }
 
 void dgram_send(struct chan *c)
@@ -199,7 +125,7 @@ void dgram_send(struct chan *c)
 
 	while (c->q.used > 0) {
 		size_t n = fill_batch(c, v, iov);
-		int sent = sendmmsg(c->out, v, (unsigned int)n, 0);
+		int sent = sendmmsg(c->fd[CHAN_OUT], v, (unsigned int)n, 0);
 
 		if (sent < 0 && errno == EINTR)
 			continue;
@@ -212,7 +138,7 @@ void dgram_send(struct chan *c)
 		c->stats.packets_out += (uint64_t)sent;
 		for (int i = 0; i < sent; i++)
 			c->stats.bytes_out += iov[i].iov_len;
-		chan_pop(c, (size_t)sent);
+		batchq_pop(&c->q, (size_t)sent);
 	}
 }
 
@@ -238,28 +164,16 @@ static int arrival(struct msghdr *h)
 	return 0;
 }
 
-static void refuse(struct chan *c, const struct chan_addr *from, const char *why)
-{
-	char text[CHAN_ADDR_TEXT];
-
-	c->stats.foreign++;
-	if (!ratelim_ok(&c->say_refused, clock_now()))
-		return;
-	chan_addr_text(from, text);
-	log_warning(c->log, "link %s: datagram from %s refused: %s (%llu so far)", c->p.interface,
-		    text, why, (unsigned long long)c->stats.foreign);
-}
-
 static bool welcome(struct chan *c, struct msghdr *h, const struct chan_addr *from)
 {
 	bool multicast = c->p.kind == CHAN_MCAST;
 
 	if (!multicast && !c->p.any_source && !chan_addr_equal(from, &c->p.peer)) {
-		refuse(c, from, "not the configured peer");
+		chan_refuse(c, from, "datagram", "not the configured peer");
 		return false;
 	}
 	if (multicast && !c->p.any_interface && arrival(h) != c->ifindex) {
-		refuse(c, from, "came in on another interface");
+		chan_refuse(c, from, "datagram", "came in on another interface");
 		return false;
 	}
 	return true;
@@ -274,11 +188,12 @@ static bool take(struct chan *c, struct mmsghdr *got, struct chan_msg *m)
 		c->stats.errors_in++;
 		return false;
 	}
-	sockaddr_addr(h->msg_name, &m->from);
+	sock_addr_get(h->msg_name, &m->from);
 	if (!welcome(c, h, &m->from))
 		return false;
 	m->data = h->msg_iov->iov_base;
 	m->len = got->msg_len;
+	m->epoch = 0;
 	c->stats.packets_in++;
 	c->stats.bytes_in += m->len;
 	return true;
@@ -295,7 +210,7 @@ size_t dgram_recv(struct chan *c, struct chan_msg *v, size_t max)
 		rx->msgs[i].msg_hdr.msg_controllen = sizeof(rx->meta[i].control);
 	}
 	do {
-		got = recvmmsg(c->in, rx->msgs, (unsigned int)max, 0, NULL);
+		got = recvmmsg(c->fd[CHAN_IN], rx->msgs, (unsigned int)max, 0, NULL);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0) {
 		if (errno != EAGAIN && errno != EWOULDBLOCK)

@@ -12,7 +12,7 @@
 struct link {
 	struct links *all;
 	struct chan *chan;
-	struct loop_io in, out;
+	struct loop_io io[CHAN_SLOTS];
 };
 
 struct links {
@@ -22,6 +22,7 @@ struct links {
 	size_t budget;
 	links_input_fn fn;
 	void *ctx;
+	struct loop_timer timer;
 	struct link link[LINKS_MAX];
 };
 
@@ -80,14 +81,12 @@ size_t links_current(const struct links *l)
 
 /* ---- in the loop ---- */
 
-static void on_readable(void *ctx, unsigned int ready)
+static void on_readable(struct link *k)
 {
-	struct link *k = ctx;
 	struct links *l = k->all;
 	struct chan_msg v[CHAN_BATCH];
 	size_t left = l->budget, want, n;
 
-	(void)ready;
 	do {
 		want = left < CHAN_BATCH ? left : CHAN_BATCH;
 		n = chan_recv(k->chan, v, want);
@@ -97,18 +96,68 @@ static void on_readable(void *ctx, unsigned int ready)
 	} while (n == want && left > 0);
 }
 
-static void flush_link(struct link *k)
+/* One timer for all channels. */
+static void arm(struct links *l)
 {
-	size_t waiting = chan_flush(k->chan);
+	tick_t at = TICK_NEVER;
 
-	if (k->all->loop)
-		loop_io_want(k->all->loop, &k->out, waiting ? LOOP_WRITE : 0);
+	for (size_t i = 0; i < l->n; i++)
+		at = tick_min(at, chan_deadline(l->link[i].chan));
+	if (l->loop)
+		loop_timer_set(l->loop, &l->timer, at);
 }
 
-static void on_writable(void *ctx, unsigned int ready)
+static void on_timer(void *ctx)
 {
-	(void)ready;
-	flush_link(ctx);
+	struct links *l = ctx;
+
+	for (size_t i = 0; i < l->n; i++)
+		chan_tick(l->link[i].chan, loop_now(l->loop));
+	arm(l);
+}
+
+/* Neither a read nor the end of a read alone: connections come, go and take what waits. */
+static void on_ready(struct link *k, enum chan_slot slot, unsigned int ready)
+{
+	if (slot == CHAN_IN || slot == CHAN_NEXT)
+		on_readable(k);
+	else
+		chan_ready(k->chan, slot, ready);
+	arm(k->all);
+}
+
+static void on_in(void *ctx, unsigned int ready)
+{
+	on_ready(ctx, CHAN_IN, ready);
+}
+
+static void on_next(void *ctx, unsigned int ready)
+{
+	on_ready(ctx, CHAN_NEXT, ready);
+}
+
+static void on_out(void *ctx, unsigned int ready)
+{
+	on_ready(ctx, CHAN_OUT, ready);
+}
+
+static void on_listen(void *ctx, unsigned int ready)
+{
+	on_ready(ctx, CHAN_LISTEN, ready);
+}
+
+static void on_watch(void *ctx, enum chan_slot slot, int fd, unsigned int want)
+{
+	static void (*const fns[])(void *, unsigned int) = {
+		[CHAN_IN] = on_in, [CHAN_NEXT] = on_next, [CHAN_OUT] = on_out,
+		[CHAN_LISTEN] = on_listen,
+	};
+	struct link *k = ctx;
+	struct loop_io *io = &k->io[slot];
+
+	if (!io->want)
+		loop_io_init(io, fd, fns[slot], k);
+	loop_io_want(k->all->loop, io, want);
 }
 
 void links_start(struct links *l, struct loop *loop, size_t budget, links_input_fn fn, void *ctx)
@@ -119,24 +168,19 @@ void links_start(struct links *l, struct loop *loop, size_t budget, links_input_
 	l->budget = budget;
 	l->fn = fn;
 	l->ctx = ctx;
-	for (size_t i = 0; i < l->n; i++) {
-		struct link *k = &l->link[i];
-
-		loop_io_init(&k->in, chan_recv_fd(k->chan), on_readable, k);
-		loop_io_init(&k->out, chan_send_fd(k->chan), on_writable, k);
-		loop_io_want(loop, &k->in, LOOP_READ);
-		loop_io_want(loop, &k->out, chan_waiting(k->chan) ? LOOP_WRITE : 0);
-	}
+	loop_timer_init(&l->timer, on_timer, l);
+	for (size_t i = 0; i < l->n; i++)
+		chan_watch(l->link[i].chan, on_watch, &l->link[i]);
+	arm(l);
 }
 
 void links_stop(struct links *l)
 {
 	if (!l->loop)
 		return;
-	for (size_t i = 0; i < l->n; i++) {
-		loop_io_want(l->loop, &l->link[i].in, 0);
-		loop_io_want(l->loop, &l->link[i].out, 0);
-	}
+	loop_timer_stop(&l->timer);
+	for (size_t i = 0; i < l->n; i++)
+		chan_watch(l->link[i].chan, NULL, NULL);
 	l->loop = NULL;
 }
 
@@ -159,8 +203,9 @@ void links_flush(struct links *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		if (chan_waiting(l->link[i].chan))
-			flush_link(&l->link[i]);
+			chan_flush(l->link[i].chan);
 	}
+	arm(l);
 }
 
 /* ---- which one ---- */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "dgram.h"
 #include "iface.h"
+#include "sock.h"
 
 static bool is_group(const struct chan_addr *a)
 {
@@ -47,9 +48,9 @@ static int join4(const struct chan *c)
 	struct ip_mreqn m = {.imr_ifindex = c->ifindex};
 
 	memcpy(&m.imr_multiaddr, c->p.local.b, sizeof(m.imr_multiaddr));
-	if (setsockopt(c->in, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)) < 0)
+	if (setsockopt(c->fd[CHAN_IN], IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)) < 0)
 		return chan_fail(c, -errno, "cannot join the group");
-	if (setsockopt(c->out, IPPROTO_IP, IP_MULTICAST_IF, &m, sizeof(m)) < 0)
+	if (setsockopt(c->fd[CHAN_OUT], IPPROTO_IP, IP_MULTICAST_IF, &m, sizeof(m)) < 0)
 		return chan_fail(c, -errno, "cannot send multicast on this interface");
 	return 0;
 }
@@ -59,10 +60,10 @@ static int join6(const struct chan *c)
 	struct ipv6_mreq m = {.ipv6mr_interface = (unsigned int)c->ifindex};
 
 	memcpy(&m.ipv6mr_multiaddr, c->p.local.b, sizeof(m.ipv6mr_multiaddr));
-	if (setsockopt(c->in, IPPROTO_IPV6, IPV6_JOIN_GROUP, &m, sizeof(m)) < 0)
+	if (setsockopt(c->fd[CHAN_IN], IPPROTO_IPV6, IPV6_JOIN_GROUP, &m, sizeof(m)) < 0)
 		return chan_fail(c, -errno, "cannot join the group");
-	return dgram_option(c, c->out, IPPROTO_IPV6, IPV6_MULTICAST_IF, c->ifindex,
-			    "cannot send multicast on this interface");
+	return sock_option(c, c->fd[CHAN_OUT], IPPROTO_IPV6, IPV6_MULTICAST_IF, c->ifindex,
+			   "cannot send multicast on this interface");
 }
 
 struct option {
@@ -93,8 +94,8 @@ static int set_options(const struct chan *c)
 
 	static_assert(sizeof(options4) == sizeof(options6), "as many for either family");
 	for (; n > 0 && !rc; n--, o++)
-		rc = dgram_option(c, o->sender ? c->out : c->in, o->level, o->name, o->value,
-				  o->what);
+		rc = sock_option(c, c->fd[o->sender ? CHAN_OUT : CHAN_IN], o->level, o->name,
+				 o->value, o->what);
 	return rc;
 }
 
@@ -110,16 +111,19 @@ static int mcast_open(struct chan *c)
 	if (!rc)
 		rc = set_options(c);
 	if (!rc)
-		rc = dgram_bind(c, c->in, &c->p.local, c->p.port);
+		rc = sock_bind(c, c->fd[CHAN_IN], &c->p.local, c->p.port);
 	if (!rc)
 		rc = c->p.local.family == AF_INET ? join4(c) : join6(c);
-	c->to_len = dgram_sockaddr(&c->to, &c->p.local, c->p.port, c->ifindex);
+	c->to_len = sock_addr(&c->to, &c->p.local, c->p.port, c->ifindex);
 	return rc;
 }
 
 const struct chan_ops chan_mcast_ops = {
 	.name = "multicast",
+	.overhead4 = 28,         /* IP and UDP headers */
+	.overhead6 = 48,         /* W19: the reference takes 28 here too */
 	.open = mcast_open,
+	.fini = dgram_fini,
 	.send = dgram_send,
 	.recv = dgram_recv,
 };

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include "dgram.h"
+#include "sock.h"
 
 static int udp_open(struct chan *c)
 {
@@ -15,16 +16,19 @@ static int udp_open(struct chan *c)
 		return chan_fail(c, -EINVAL, "own and destination address must be of one family");
 	rc = dgram_sockets(c);
 	if (!rc)
-		rc = dgram_bind(c, c->in, &c->p.local, c->p.port);
+		rc = sock_bind(c, c->fd[CHAN_IN], &c->p.local, c->p.port);
 	if (!rc)
-		rc = dgram_bind(c, c->out, &c->p.local, 0);
-	c->to_len = dgram_sockaddr(&c->to, &c->p.peer, c->p.port, c->ifindex);
+		rc = sock_bind(c, c->fd[CHAN_OUT], &c->p.local, 0);
+	c->to_len = sock_addr(&c->to, &c->p.peer, c->p.port, c->ifindex);
 	return rc;
 }
 
 const struct chan_ops chan_udp_ops = {
 	.name = "UDP",
+	.overhead4 = 28,         /* IP and UDP headers */
+	.overhead6 = 48,         /* W19: the reference takes 28 here too */
 	.open = udp_open,
+	.fini = dgram_fini,
 	.send = dgram_send,
 	.recv = dgram_recv,
 };

@@ -33,5 +33,31 @@ def interop_notrack_backup_ours(ctx):
         survive(ctx, lab, binaries=(ctx.reference, ctx.ctd), mode="NOTRACK")
 
 
+def over_tcp(ctx, binaries, mode):
+    """The same over TCP: two connections, each written by the node that made it."""
+    with ctx.lab() as lab:
+        survive(ctx, lab, binaries=binaries, mode=mode, transport="tcp4")
+
+
+@test()
+def interop_tcp_primary_ours(ctx):
+    over_tcp(ctx, (ctx.ctd, ctx.reference), "FTFW")
+
+
+@test()
+def interop_tcp_backup_ours(ctx):
+    over_tcp(ctx, (ctx.reference, ctx.ctd), "FTFW")
+
+
+@test()
+def interop_tcp_notrack_primary_ours(ctx):
+    over_tcp(ctx, (ctx.ctd, ctx.reference), "NOTRACK")
+
+
+@test()
+def interop_tcp_notrack_backup_ours(ctx):
+    over_tcp(ctx, (ctx.reference, ctx.ctd), "NOTRACK")
+
+
 if __name__ == "__main__":
     sys.exit(main())

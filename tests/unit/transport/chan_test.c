@@ -88,13 +88,14 @@ Test(chan, a_peer_nobody_answers_for_is_no_error)
 	chan_close(NULL);
 }
 
-static size_t payload_at(unsigned int mtu, const char *local, const char *peer)
+static size_t payload_at(unsigned int mtu, enum chan_kind kind, const char *addr)
 {
-	struct chan_params p = udp_params(local, peer, 3780);
+	struct chan_params p = udp_params(addr, addr, 3780);
 	struct chan *c;
 	char cmd[64];
 	size_t size;
 
+	p.kind = kind;
 	snprintf(cmd, sizeof(cmd), "link set lo mtu %u", mtu);
 	ip(cmd);
 	cr_assert_eq(chan_open(&p, NULL, &c), 0, "MTU %u", mtu);
@@ -103,24 +104,26 @@ static size_t payload_at(unsigned int mtu, const char *local, const char *peer)
 	return size;
 }
 
-Test(chan, payload_follows_the_mtu)
+Test(chan, w19_payload_follows_the_mtu)
 {
 	own_network();
-	cr_expect_eq(payload_at(65536, "127.0.0.1", "127.0.0.2"), 65480);
-	cr_expect_eq(payload_at(9000, "127.0.0.1", "127.0.0.2"), 8972);
-	cr_expect_eq(payload_at(1500, "127.0.0.1", "127.0.0.2"), 1472);
-	cr_expect_eq(payload_at(1500, "::1", "::1"), 1452, "W19");
-	cr_expect_eq(payload_at(540, "127.0.0.1", "127.0.0.2"), 512);
-	cr_expect_eq(payload_at(400, "127.0.0.1", "127.0.0.2"), 512, "a message must fit");
+	cr_expect_eq(payload_at(65536, CHAN_UDP, "127.0.0.1"), 65480);
+	cr_expect_eq(payload_at(9000, CHAN_UDP, "127.0.0.1"), 8972);
+	cr_expect_eq(payload_at(1500, CHAN_UDP, "127.0.0.1"), 1472);
+	cr_expect_eq(payload_at(1500, CHAN_TCP, "127.0.0.1"), 1460);
+	cr_expect_eq(payload_at(1500, CHAN_UDP, "::1"), 1452);
+	cr_expect_eq(payload_at(1500, CHAN_TCP, "::1"), 1440);
+	cr_expect_eq(payload_at(540, CHAN_UDP, "127.0.0.1"), 512);
+	cr_expect_eq(payload_at(400, CHAN_UDP, "127.0.0.1"), 512, "a message must fit");
 }
 
-Test(chan, a_tiny_mtu_is_refused)
+Test(chan, w18_a_tiny_mtu_is_refused)
 {
 	struct chan_params p = udp_params("127.0.0.1", "127.0.0.2", 3780);
 
 	own_network();
 	ip("link set lo mtu 399");
-	expect_refusal(&p, -ERANGE, "link lo: MTU 399 is below 400");      /* W18 */
+	expect_refusal(&p, -ERANGE, "link lo: MTU 399 is below 400");
 }
 
 Test(chan, a_changed_mtu_is_taken_over)
@@ -136,10 +139,10 @@ Test(chan, a_changed_mtu_is_taken_over)
 	cr_assert_eq(chan_payload(c), 972);
 	ip("link set lo mtu 9000");
 	chan_check(c);
-	cr_assert_eq(chan_payload(c), 1472, "buffers were made for 1500");
+	cr_assert_eq(chan_payload(c), 8972);
 	ip("link set lo mtu 300");
 	chan_check(c);
-	cr_assert_eq(chan_payload(c), 1472, "what cannot carry a message is not taken over");
+	cr_assert_eq(chan_payload(c), 8972, "what cannot carry a message is not taken over");
 	chan_close(c);
 }
 
@@ -177,6 +180,48 @@ Test(chan, names)
 	chan_addr_text(&none, text);
 	cr_assert_str_eq(text, "none");
 	cr_assert_not(chan_addr_equal(&a, &none));
+}
+
+/* The interface is gone, and another of its name comes up. */
+Test(chan, reopen_after_the_interface_is_back)
+{
+	struct chan_params p = udp_params("fe80::a", "fe80::b", 3780), q = p;
+	struct chan_msg v[CHAN_BATCH];
+	struct captured log;
+	struct chan *a, *b;
+
+	own_network();
+	veth_pair();
+	ip("addr add fe80::a/64 dev v0 nodad");
+	ip("addr add fe80::b/64 dev v1 nodad");
+	strcpy(p.interface, "v0");
+	strcpy(q.interface, "v1");
+	q.local = p.peer;
+	q.peer = p.local;
+	capture(&log);
+	cr_assert_eq(chan_open(&p, &log.log, &a), 0);
+	cr_assert_not(chan_stale(a));
+	ip("link del v0");
+	cr_assert(chan_stale(a));
+	cr_assert_eq(chan_reopen(a), -ENODEV);
+	cr_assert(strstr(log.text, "cannot find the interface"), "%s", log.text);
+	log.text[0] = 0;
+	send_text(a, "kept");
+	cr_assert_eq(chan_reopen(a), -ENODEV);
+	cr_assert_str_empty(log.text, "said once");
+	veth_pair();
+	cr_assert_eq(chan_reopen(a), -EADDRNOTAVAIL);
+	ip("addr add fe80::a/64 dev v0 nodad");
+	ip("addr add fe80::b/64 dev v1 nodad");
+	cr_assert_eq(chan_open(&q, NULL, &b), 0);
+	cr_assert_eq(chan_reopen(a), 0);
+	cr_assert_not(chan_stale(a));
+	cr_assert_eq(chan_flush(a), 0);
+	cr_assert(readable(chan_recv_fd(b)));
+	cr_assert_eq(chan_recv(b, v, CHAN_BATCH), 1);
+	cr_assert_eq(v[0].len, 4);
+	chan_close(a);
+	chan_close(b);
 }
 
 static int option(int fd, int name)

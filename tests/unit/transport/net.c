@@ -43,18 +43,25 @@ static socklen_t fill(struct sockaddr_storage *ss, const char *addr, uint16_t po
 }
 
 /* A socket bound to this address and port, or -1 if it is taken. */
-static int bound(const char *addr, uint16_t port)
+static int bound_as(const char *addr, uint16_t port, int type)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = fill(&ss, addr, port);
-	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(ss.ss_family, type | SOCK_CLOEXEC, 0), one = 1;
 
 	cr_assert_geq(fd, 0);
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&ss, len) == 0)
 		return fd;
 	cr_assert_eq(errno, EADDRINUSE, "%s: %s", addr, strerror(errno));
 	close(fd);
 	return -1;
+}
+
+static int bound(const char *addr, uint16_t port)
+{
+	return bound_as(addr, port, SOCK_DGRAM);
 }
 
 int stranger(const char *addr)
@@ -90,6 +97,35 @@ void say(int fd, const char *to, uint16_t port, const void *data, size_t len)
 
 	cr_assert_eq(sendto(fd, data, len, 0, (struct sockaddr *)&ss, n), (ssize_t)len, "%s: %s",
 		     to, strerror(errno));
+}
+
+int tcp_listener(const char *addr, uint16_t port, int rcvbuf)
+{
+	int fd = bound_as(addr, port, SOCK_STREAM);
+
+	cr_assert_geq(fd, 0);
+	if (rcvbuf)
+		cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)), 0);
+	cr_assert_eq(listen(fd, 8), 0);
+	return fd;
+}
+
+int tcp_connected(const char *addr, const char *to, uint16_t port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = fill(&ss, to, port);
+	int fd = bound_as(addr, 0, SOCK_STREAM);
+
+	cr_assert_eq(connect(fd, (struct sockaddr *)&ss, len), 0, "%s: %s", to, strerror(errno));
+	return fd;
+}
+
+struct chan_params tcp_params(const char *local, const char *peer, uint16_t port)
+{
+	struct chan_params p = udp_params(local, peer, port);
+
+	p.kind = CHAN_TCP;
+	return p;
 }
 
 struct chan_params udp_params(const char *local, const char *peer, uint16_t port)

@@ -13,11 +13,16 @@ uint16_t free_port(const char *addr);
 
 /* A link on "lo". */
 struct chan_params udp_params(const char *local, const char *peer, uint16_t port);
+struct chan_params tcp_params(const char *local, const char *peer, uint16_t port);
 struct chan_params group_params(const char *group, uint16_t port, const char *interface);
 
 /* A plain socket bound to addr, and a datagram from it. */
 int stranger(const char *addr);
 void say(int fd, const char *to, uint16_t port, const void *data, size_t len);
+
+/* A plain listener (rcvbuf 0 = the usual size), and a connection from addr. */
+int tcp_listener(const char *addr, uint16_t port, int rcvbuf);
+int tcp_connected(const char *addr, const char *to, uint16_t port);
 
 /* Wait until the descriptor is readable, at most 10 seconds. */
 bool readable(int fd);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CTD_TRANSPORT_SOCK_H
+#define CTD_TRANSPORT_SOCK_H
+
+/* Socket calls all kinds of links need, with their failures logged. */
+#include "chan_impl.h"
+
+/* Address and port for the socket calls; scope matters for IPv6 only. Returns the length. */
+socklen_t sock_addr(struct sockaddr_storage *ss, const struct chan_addr *a, uint16_t port,
+		    int scope);
+
+/* The other way round; the port is left out. */
+void sock_addr_get(const struct sockaddr_storage *ss, struct chan_addr *a);
+
+/* setsockopt() of an int, failure logged under "what". */
+int sock_option(const struct chan *c, int fd, int level, int name, int value, const char *what);
+
+/* bind(), failure logged with the address. */
+int sock_bind(const struct chan *c, int fd, const struct chan_addr *a, uint16_t port);
+
+/* The configured buffer sizes, as far as the system lets us. */
+void sock_sndbuf(const struct chan *c, int fd);
+void sock_rcvbuf(const struct chan *c, int fd);
+
+/* An IPv4 socket beside an IPv6 one must not get in its way. */
+int sock_v6_only(const struct chan *c, int fd);
+
+#endif
