@@ -33,6 +33,7 @@
 
 struct engine_params {
 	uint64_t seed;               /* numbers, hash secrets */
+	uint64_t node_id;            /* of this node, told to peers; 0 = from the seed */
 	uint8_t npeers;              /* 0..ENGINE_PEERS */
 	struct repl_params repl;     /* for every peer */
 	struct wire_params wire;
@@ -190,6 +191,8 @@ struct engine_stats {
 	uint64_t overruns, kernel_flushes, kernel_resyncs;
 	uint64_t end_bytes, end_packets;         /* of ended flows, accounting */
 	uint64_t bad_version, bad_header, bad_payload, bad_type, truncated, bad_size, no_key;
+	uint64_t resyncs_complete;               /* of peers' state, by mark and sweep */
+	uint64_t swept;                          /* stale entries they removed */
 	uint64_t bulk_objects;                   /* queued by bulks */
 	uint64_t msgs_in, msgs_out, dgrams_out;
 	uint8_t npeers;

@@ -45,6 +45,7 @@ struct repl_params {
 	bool has_first_seq;         /* tests: start at first_seq instead of a random number */
 	uint32_t first_seq;
 	uint32_t cures;             /* REPL_CURE_* */
+	bool ident;                 /* ALIVE carries an identity: announce complete bulks */
 };
 
 /* The owner's name for an object; opaque here. */
@@ -113,6 +114,25 @@ enum repl_verdict {
  */
 enum repl_verdict repl_input(struct repl *r, tick_t now, const struct wire_msg *m);
 
+/*
+ * The message just handed in was the first of a new life of the peer: what it
+ * said before is of the past. True once per life.
+ */
+bool repl_fresh_peer(struct repl *r);
+
+/*
+ * A peer that does not tell when a bulk is complete (the reference) has answered
+ * our RESYNC completely, as far as its ACKs tell. True once, some time after;
+ * *asked is when the request went out. FT-FW only.
+ */
+bool repl_answered(struct repl *r, tick_t now, tick_t *asked);
+
+/*
+ * Were messages lost for good at or after t? Without acknowledgements nothing
+ * brings them back, so a bulk of that time is not complete here.
+ */
+bool repl_gap_since(const struct repl *r, tick_t t);
+
 /* ---- bytes out ---- */
 
 struct repl_send {
@@ -122,6 +142,8 @@ struct repl_send {
 	uint32_t seq;
 	uint32_t from, to;       /* control with range */
 	bool final;              /* is_object: repl_final() was called for it */
+	uint32_t bulk;           /* ALIVE: number of the last complete bulk, 0 = none ... */
+	tick_t bulk_age;         /* ... and the time since it began */
 };
 
 /*
@@ -145,6 +167,9 @@ bool repl_done(struct repl *r, struct repl_obj *o);
  * *restart is set once when the walk must start from the beginning.
  */
 uint32_t repl_bulk_room(struct repl *r, tick_t now, bool *restart);
+
+/* As repl_changed(), for an object that the walk came to. */
+int repl_bulk_changed(struct repl *r, struct repl_obj o, uint32_t *slot);
 
 /* The walk queued n objects and reached the end (done) or not. */
 void repl_bulk_step(struct repl *r, tick_t now, uint32_t n, bool done);

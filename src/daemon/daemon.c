@@ -86,6 +86,7 @@ static void repl_params_from(const struct config_sync *s, struct repl_params *p)
 		.resend_limit = s->resend_queue,
 		.startup_resync = s->startup_resync,
 		.cures = REPL_CURES_ALL,
+		.ident = true,
 	};
 }
 

@@ -34,6 +34,9 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 		return NULL;
 	e->p = *p;
 	rng_seed(&e->rng, p->seed);
+	e->life = rng_u64(&e->rng);
+	if (!e->p.node_id)
+		e->p.node_id = rng_u64(&e->rng);
 	e->purge_at = e->overrun_at = TICK_NEVER;
 	e->refresh_at = p->refresh_time || p->cache_timeout ? now : TICK_NEVER;
 	ratelim_init(&e->full_log, 1, 1);
@@ -114,6 +117,7 @@ void engine_tick(struct engine *e, tick_t now)
 		if (repl_deadline(e->peers[i].repl) <= now)
 			repl_tick(e->peers[i].repl, now);
 	refresh_tick(e, now);
+	view_tick(e, now);
 	local_queue_all_done(e, now);
 	jobs_tick(e, now);
 }

@@ -308,7 +308,7 @@ void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op 
 
 bool jobs_pending(const struct engine *e)
 {
-	return e->commit || e->deleteq_len || e->sweeping;
+	return e->commit || e->deleteq_len || e->sweeping || view_sweeping(e);
 }
 
 static void purge(struct engine *e)

@@ -46,6 +46,25 @@ struct side_counts {
 	uint32_t dead;
 };
 
+/*
+ * What this node holds of a peer, and how sure it is of it. Each message stamps
+ * its entry with the generation; a new one begins where all that is held may be
+ * stale, and ends with a complete bulk: what bears an older stamp then goes.
+ */
+struct resync_view {
+	uint8_t gen;            /* in the flag byte of external entries */
+	tick_t gen_since;
+	bool known;             /* the peer said who it is */
+	bool mode_said;         /* a wrong mode was reported */
+	uint64_t node, life;
+	uint32_t bulk;          /* number of its last complete bulk taken note of */
+	bool sweeping;
+	bool sweep_expects;
+	struct cache_walk walk;
+	tick_t cutoff;          /* entries not confirmed since go too */
+	uint64_t swept;         /* in this sweep */
+};
+
 struct bulk_walk {
 	bool running;
 	bool expects;           /* flows are through, now expectations */
@@ -57,6 +76,7 @@ struct peer {
 	struct cache *flows, *expects;         /* external */
 	struct bulk_walk bulk;
 	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
+	struct resync_view view;
 	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */
 	size_t stash_len;
 };
@@ -64,6 +84,7 @@ struct peer {
 struct engine {
 	struct engine_params p;
 	struct rng rng;
+	uint64_t life;                         /* this start's number */
 	struct cache *flows, *expects;         /* internal */
 	uint8_t npeers;
 	struct peer peers[ENGINE_PEERS];
@@ -123,6 +144,12 @@ void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
 
 /* ---- refresh.c: RefreshTime, CacheTimeout ---- */
 void refresh_tick(struct engine *e, tick_t now);
+
+/* ---- view.c: what is held of a peer ---- */
+void view_outdate(struct engine *e, tick_t now, struct peer *p);
+void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
+void view_tick(struct engine *e, tick_t now);
+bool view_sweeping(const struct engine *e);
 
 /* ---- remote.c: peers ---- */
 void remote_clear(struct engine *e, bool expects);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include "base/err.h"
 #include "priv.h"
+#include "wire/ident.h"
 #include "wire/message.h"
 
 /* Places of a cache looked at per slice of a bulk, per object wanted. */
@@ -46,18 +47,25 @@ static void count_add(struct engine *e, enum engine_cache which, int err)
 		e->count[which].add_full++;
 }
 
-/* Store obj, which is complete (fresh) or to be kept as it is. */
-static void store(struct engine *e, tick_t now, struct cache *c, enum engine_cache which,
+/* Store obj, which is complete (fresh) or to be kept as it is, as confirmed now. */
+static void store(struct engine *e, tick_t now, struct peer *p, enum engine_cache which,
 		  cache_ref ref, const void *obj)
 {
+	struct cache *c = which == ECACHE_EXTERNAL ? p->flows : p->expects;
+	int err;
+
 	if (!ref) {
-		count_add(e, which, cache_add(c, now, obj, &ref));
-		return;
+		err = cache_add(c, now, obj, &ref);
+		count_add(e, which, err);
+	} else {
+		err = cache_set(c, now, ref, obj);
+		if (err == 0)
+			e->count[which].update_ok++;
+		else
+			e->count[which].add_nomem++;
 	}
-	if (cache_set(c, now, ref, obj) == 0)
-		e->count[which].update_ok++;
-	else
-		e->count[which].add_nomem++;
+	if (err == 0)
+		*cache_flags(c, ref) = p->view.gen;
 }
 
 static void erase(struct engine *e, struct cache *c, enum engine_cache which, cache_ref ref)
@@ -81,9 +89,9 @@ static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t typ
 	} else if (type == WIRE_CT_UPDATE && ref) {
 		cache_get(p->flows, ref, &cur);
 		flow_merge(&cur, f);
-		store(e, now, p->flows, ECACHE_EXTERNAL, ref, &cur);
+		store(e, now, p, ECACHE_EXTERNAL, ref, &cur);
 	} else {
-		store(e, now, p->flows, ECACHE_EXTERNAL, ref, f);
+		store(e, now, p, ECACHE_EXTERNAL, ref, f);
 	}
 }
 
@@ -95,7 +103,7 @@ static void apply_expect(struct engine *e, tick_t now, struct peer *p, uint8_t t
 	if (type == WIRE_EXP_DESTROY)
 		erase(e, p->expects, ECACHE_EXP_EXTERNAL, ref);
 	else
-		store(e, now, p->expects, ECACHE_EXP_EXTERNAL, ref, x);
+		store(e, now, p, ECACHE_EXP_EXTERNAL, ref, x);
 }
 
 static void apply_body(struct engine *e, tick_t now, struct peer *p, const struct wire_msg *m)
@@ -123,16 +131,22 @@ static void apply_body(struct engine *e, tick_t now, struct peer *p, const struc
 bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
 {
 	struct peer *p = &e->peers[peer];
+	enum repl_verdict verdict;
 
 	assert(peer < e->npeers);
 	e->st.msgs_in++;
-	switch (repl_input(p->repl, now, m)) {
+	verdict = repl_input(p->repl, now, m);
+	if (repl_fresh_peer(p->repl))
+		view_outdate(e, now, p);
+	switch (verdict) {
 	case REPL_DATA:
 		apply_body(e, now, p, m);
 		return true;
 	case REPL_HANDLED:
 		if (m->h.flags & WIRE_F_RESYNC)
 			log_notice(e->p.log, "resync requested by other node");
+		if ((m->h.flags & WIRE_F_ALIVE) && m->body_len)
+			view_ident(e, now, peer, m);
 		if (m->h.flags & (WIRE_F_ACK | WIRE_F_HELLO))
 			local_queue_all_done(e, now);
 		return true;
@@ -201,7 +215,7 @@ static uint32_t bulk_queue(struct engine *e, struct peer *p, uint8_t index, uint
 		if (*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD))
 			continue;              /* dead ones are queued or sent already */
 		named.ref = ref;
-		if (repl_changed(p->repl, named, &cache_slots(c, ref)[index]) == 0)
+		if (repl_bulk_changed(p->repl, named, &cache_slots(c, ref)[index]) == 0)
 			n++;
 	}
 	return n;
@@ -272,8 +286,18 @@ static size_t encode_object(struct engine *e, tick_t now, const struct repl_send
 static size_t encode(struct engine *e, tick_t now, const struct repl_send *s, uint8_t *out,
 		     size_t cap)
 {
+	const struct wire_ident id = {
+		.node = e->p.node_id,
+		.life = e->life,
+		.mode = (uint8_t)e->p.repl.mode,
+		.bulk = s->bulk,
+		.bulk_age = (uint32_t)(s->bulk_age / TICK_MSEC),
+	};
+
 	if (s->is_object)
 		return encode_object(e, now, s, out, cap);
+	if ((s->flags & WIRE_F_ALIVE) && e->p.repl.ident)
+		return wire_ident_put(out, cap, s->flags, s->seq, &id);
 	return wire_control_put(out, cap, s->flags, s->seq, s->from, s->to);
 }
 
@@ -290,6 +314,8 @@ static size_t fill(struct engine *e, tick_t now, struct peer *p, uint8_t *buf, s
 		e->st.msgs_out++;
 	}
 	while (repl_output(p->repl, now, &s)) {
+		if (!s.is_object && (s.flags & WIRE_F_RESYNC))
+			view_outdate(e, now, p);       /* the answer will tell what is true */
 		n = encode(e, now, &s, buf + len, cap - len);
 		if (!n) {
 			p->stash_len = encode(e, now, &s, p->stash, sizeof(p->stash));

@@ -62,20 +62,20 @@ static const struct cache *walk_table(const struct engine *e, const struct engin
 int engine_walk_next(const struct engine *e, struct engine_walk *w, uint32_t *budget,
 		     struct engine_entry *out)
 {
+	const bool external = w->which == ECACHE_EXTERNAL || w->which == ECACHE_EXP_EXTERNAL;
 	const struct cache *c;
 
 	while ((c = walk_table(e, w))) {
 		cache_ref ref = cache_walk_next(c, &w->w, budget);
 
 		if (ref) {
-			if (*cache_flags(c, ref) & ENTRY_DEAD)
+			if (!external && (*cache_flags(c, ref) & ENTRY_DEAD))
 				continue;
 			cache_get(c, ref, &out->flow);
 			out->created = cache_created(c, ref);
 			out->updated = cache_updated(c, ref);
 			out->expires = TICK_NEVER;
-			if (e->p.cache_timeout && (w->which == ECACHE_EXTERNAL ||
-						   w->which == ECACHE_EXP_EXTERNAL))
+			if (e->p.cache_timeout && external)
 				out->expires = tick_add(out->updated, e->p.cache_timeout * TICK_SEC);
 			return 1;
 		}

@@ -31,10 +31,12 @@
 #define PACE_RATE   20000
 #define PACE_CREDIT 128
 #define NO_PACE     (1u << 20)
+#define TELL_TIMES  5
+#define TELL_PAUSE  (400 * TICK_MSEC)
 
 void bulk_init(struct bulk *b)
 {
-	*b = (struct bulk){ .wake = TICK_NEVER };
+	*b = (struct bulk){ .wake = TICK_NEVER, .tell_at = TICK_NEVER };
 	ratelim_init(&b->pace, PACE_BURST, PACE_RATE);
 }
 
@@ -65,6 +67,7 @@ void bulk_want(struct repl *r)
 		b->restart = !b->restarted;
 		b->restarted = true;
 		b->walked = false;
+		b->walk_over = false;
 		break;
 	}
 }
@@ -72,6 +75,7 @@ void bulk_want(struct repl *r)
 static void start(struct bulk *b, tick_t now)
 {
 	b->state = BULK_RUN;
+	b->walk_over = false;
 	b->restart = true;
 	b->walked = false;
 	b->restarted = false;
@@ -102,6 +106,11 @@ void bulk_tick(struct repl *r, tick_t now)
 {
 	struct bulk *b = &r->bulk;
 
+	if (b->tell_at <= now) {
+		session_alive(r);
+		b->tell--;
+		b->tell_at = b->tell ? tick_add(now, TELL_PAUSE) : TICK_NEVER;
+	}
 	if (b->wake > now)
 		return;
 	advance(r, now);
@@ -111,7 +120,7 @@ void bulk_tick(struct repl *r, tick_t now)
 
 tick_t bulk_deadline(const struct repl *r)
 {
-	return r->bulk.state == BULK_IDLE ? TICK_NEVER : r->bulk.wake;
+	return tick_min(r->bulk.state == BULK_IDLE ? TICK_NEVER : r->bulk.wake, r->bulk.tell_at);
 }
 
 uint32_t bulk_room_unacked(struct repl *r, tick_t now)
@@ -138,9 +147,44 @@ uint32_t repl_bulk_room(struct repl *r, tick_t now, bool *restart)
 	b->wake = tick_add(now, room ? WALK_PAUSE : r->ops->bulk_pause);
 	if (room) {
 		*restart = b->restart;
+		if (b->restart) {
+			b->began = now;
+			b->whole = true;
+		}
 		b->restart = false;
 	}
 	return room;
+}
+
+int repl_bulk_changed(struct repl *r, struct repl_obj o, uint32_t *slot)
+{
+	const int err = repl_changed(r, o, slot);
+
+	if (err == 0)
+		txq_mark_bulk(&r->q, *slot);
+	else
+		r->bulk.whole = false;
+	return err;
+}
+
+/*
+ * A node of our own kind wants to know when a bulk is complete, because what it
+ * has and the bulk did not confirm is stale. ALIVE carries that and is not
+ * retransmitted, so it is said several times.
+ */
+void bulk_check(struct repl *r, tick_t now)
+{
+	struct bulk *b = &r->bulk;
+
+	if (!b->walk_over || r->q.bulk_out)
+		return;
+	b->walk_over = false;
+	if (!b->whole)
+		return;
+	b->complete++;
+	b->complete_began = b->began;
+	b->tell = TELL_TIMES;
+	b->tell_at = r->p.ident ? now : TICK_NEVER;
 }
 
 void repl_bulk_step(struct repl *r, tick_t now, uint32_t n, bool done)
@@ -153,6 +197,7 @@ void repl_bulk_step(struct repl *r, tick_t now, uint32_t n, bool done)
 	if (!done)
 		return;
 	b->state = BULK_IDLE;
+	b->walk_over = true;
 	b->wake = TICK_NEVER;
 	b->sent++;
 	if (b->again)

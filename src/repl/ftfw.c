@@ -80,7 +80,7 @@ static enum repl_verdict digest(struct repl *r, tick_t now, const struct wire_ms
 		return REPL_DATA;
 	if (m->h.flags & WIRE_F_ACK) {
 		r->st.acks_in++;
-		resync_acked(r, m->from, m->to);
+		resync_acked(r, now, m->from, m->to);
 		unacked_ack(r, now, m->from, m->to);
 	} else if (m->h.flags & WIRE_F_NACK) {
 		r->st.nacks_in++;
@@ -211,6 +211,7 @@ static enum repl_verdict ftfw_input(struct repl *r, tick_t now, const struct wir
 		peer_starts_anew(r, m->h.seq);
 	if (res.stuck)
 		resync_auto(r, now);
+	r->fresh = r->fresh || res.fresh;
 	if (res.fresh) {
 		r->prompt = r->prompt || cured(r, REPL_CURE_W4);
 		if (cured(r, REPL_CURE_W5))
@@ -265,6 +266,8 @@ static bool ftfw_output(struct repl *r, tick_t now, struct repl_send *s)
 		n->flags = s->flags;
 	if (n->flags & WIRE_F_RESYNC)
 		resync_sent(r, now, s);
+	if (n->flags & WIRE_F_NACK)
+		resync_nacked(r, s->seq);
 	if (n->is_object || (n->flags & RANGED))
 		unacked_put(r, now, h);
 	else

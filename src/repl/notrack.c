@@ -13,8 +13,11 @@ static enum repl_verdict notrack_input(struct repl *r, tick_t now, const struct 
 
 	if (!data && !resync && !alive)
 		return REPL_BAD;
-	if (track_watch(&r->rx, now, m->h.seq) && cured(r, REPL_CURE_W3))
-		resync_auto(r, now);
+	if (track_watch(&r->rx, now, m->h.seq)) {
+		r->lost_at = now;
+		if (cured(r, REPL_CURE_W3))
+			resync_auto(r, now);
+	}
 	session_heard(r, now);
 	resync_heard(r);
 	if (data)

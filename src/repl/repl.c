@@ -42,6 +42,7 @@ struct repl *repl_new(const struct repl_params *p, struct rng *rng, tick_t now)
 	if (!p->has_first_seq)
 		r->p.first_seq = rng_u32(rng);
 	r->next_seq = r->p.first_seq;
+	r->lost_at = TICK_NEVER;
 	r->greet = p->mode == REPL_FTFW ? GREET_UNSAID : GREET_DONE;
 	txq_init(&r->q);
 	window_init(&r->win, r->p.resend_limit < UINT32_MAX / 2 ? 2 * r->p.resend_limit
@@ -155,6 +156,19 @@ void repl_forget_all(struct repl *r, uint32_t kind)
 			remove_node(r, h);
 }
 
+bool repl_gap_since(const struct repl *r, tick_t t)
+{
+	return r->p.mode != REPL_FTFW && r->lost_at != TICK_NEVER && r->lost_at >= t;
+}
+
+bool repl_fresh_peer(struct repl *r)
+{
+	const bool fresh = r->fresh;
+
+	r->fresh = false;
+	return fresh;
+}
+
 void repl_request_resync(struct repl *r)
 {
 	if (r->p.mode != REPL_ALARM)
@@ -176,6 +190,7 @@ enum repl_verdict repl_input(struct repl *r, tick_t now, const struct wire_msg *
 
 bool repl_output(struct repl *r, tick_t now, struct repl_send *s)
 {
+	bulk_check(r, now);
 	return r->ops->output(r, now, s);
 }
 
@@ -205,6 +220,7 @@ void repl_tick(struct repl *r, tick_t now)
 {
 	r->ops->tick(r, now);
 	resync_tick(r, now);
+	bulk_check(r, now);
 	bulk_tick(r, now);
 }
 

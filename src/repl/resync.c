@@ -21,6 +21,7 @@
 #define AUTO_DELAY   TICK_SEC           /* let late messages arrive */
 #define AUTO_MIN     (5 * TICK_SEC)
 #define AUTO_MAX     (320 * TICK_SEC)
+#define ANSWER_REST  (1500 * TICK_MSEC) /* after the ACK, before it is believed */
 
 void resync_init(struct resync *rs, bool acked_mode)
 {
@@ -28,6 +29,7 @@ void resync_init(struct resync *rs, bool acked_mode)
 		.max_silent = acked_mode ? 0 : TRIES,
 		.auto_due = TICK_NEVER,
 		.auto_gap = AUTO_MIN,
+		.answered = TICK_NEVER,
 	};
 }
 
@@ -71,12 +73,44 @@ void resync_sent(struct repl *r, tick_t now, const struct repl_send *s)
 	rs->greeted = !(s->flags & WIRE_F_HELLO);
 	rs->at = now;
 	rs->seq = s->seq;
+	rs->answering = true;
+	rs->asked = now;
+	rs->end_seq = s->seq;
+	rs->answered = TICK_NEVER;
 }
 
-void resync_acked(struct repl *r, uint32_t from, uint32_t to)
+void resync_nacked(struct repl *r, uint32_t seq)
 {
-	if (r->rs.out && seq_between(r->rs.seq, from, to))
-		r->rs.pending = false;
+	if (r->rs.answering)
+		r->rs.end_seq = seq;
+}
+
+/*
+ * The reference queues its bulk before the ACK of what asked for it, and what a
+ * NACK asks for before the ACK of that NACK: the ACK of the last of them comes
+ * after all of the answer.
+ */
+void resync_acked(struct repl *r, tick_t now, uint32_t from, uint32_t to)
+{
+	struct resync *rs = &r->rs;
+
+	if (rs->out && seq_between(rs->seq, from, to))
+		rs->pending = false;
+	if (rs->answering && !rs->pending && seq_between(rs->end_seq, from, to)) {
+		rs->answering = false;
+		rs->answered = now;
+	}
+}
+
+bool repl_answered(struct repl *r, tick_t now, tick_t *asked)
+{
+	struct resync *rs = &r->rs;
+
+	if (rs->answered == TICK_NEVER || tick_since(now, rs->answered) < ANSWER_REST)
+		return false;
+	*asked = rs->asked;
+	rs->answered = TICK_NEVER;
+	return true;
 }
 
 void resync_heard(struct repl *r)
@@ -139,5 +173,7 @@ tick_t resync_deadline(const struct repl *r)
 {
 	const tick_t t = waiting(r) ? again_at(&r->rs) : TICK_NEVER;
 
+	if (r->rs.answered != TICK_NEVER)
+		return tick_min(tick_min(t, r->rs.auto_due), tick_add(r->rs.answered, ANSWER_REST));
 	return tick_min(t, r->rs.auto_due);
 }

@@ -11,6 +11,8 @@
 
 void session_heard(struct repl *r, tick_t now)
 {
+	if (!r->st.heard)
+		r->first_heard = now;
 	r->st.heard = true;
 	r->st.last_heard = now;
 	r->rs.heard = true;
@@ -81,6 +83,10 @@ void session_emit(struct repl *r, tick_t now, uint32_t h, struct repl_send *s)
 	n->seq = r->next_seq++;
 	n->sent = now;
 	session_describe(n, s);
+	if ((n->flags & WIRE_F_ALIVE) && r->bulk.complete) {
+		s->bulk = r->bulk.complete;
+		s->bulk_age = tick_since(now, r->bulk.complete_began);
+	}
 	if (r->p.mode != REPL_ALARM)
 		r->alive_at = tick_add(now, SESSION_SECOND);
 }

@@ -41,6 +41,15 @@ struct bulk {
 	uint64_t sent;           /* bulks finished */
 	struct ratelim pace;     /* without acknowledgements */
 	uint32_t credit;         /* taken from "pace", not used yet */
+
+	/* The end of a bulk: the walk is over and the peer has every element of it. */
+	tick_t began;            /* when the walk started from the beginning */
+	bool walk_over;          /* waiting for what is under way */
+	bool whole;              /* nothing of it was given up */
+	uint32_t complete;       /* number of the last complete bulk, 0: none yet */
+	tick_t complete_began;
+	uint8_t tell;            /* ALIVEs that still announce it of their own accord */
+	tick_t tell_at;
 };
 
 struct resync {
@@ -53,6 +62,10 @@ struct resync {
 	uint32_t seq;            /* ... and under which number */
 	uint8_t tries;
 	uint8_t max_silent;      /* give up after so many without hearing; 0: never */
+	bool answering;          /* the first of ours is out; not all of the answer is here */
+	tick_t asked;            /* when that one was transmitted */
+	uint32_t end_seq;        /* an ACK of this number of ours ends the answer */
+	tick_t answered;         /* it ended then; TICK_NEVER: not yet, or taken note of */
 	tick_t auto_due;         /* a request of our own accord */
 	tick_t auto_next;        /* not before this */
 	tick_t auto_gap;
@@ -87,12 +100,15 @@ struct repl {
 	uint32_t win_objects;    /* objects among win.count */
 	tick_t last_ack;         /* last progress */
 	bool acked;              /* there was any */
+	tick_t first_heard;      /* valid once st.heard */
 	tick_t hold_at;          /* objects are held back until then, or for an ACK */
 	tick_t pace_at;          /* the pace holds objects back until then */
 	struct ratelim pace;
 	uint32_t pace_credit;
 	struct rto rto;
 	uint32_t deaf;           /* ALIVEs received while we waited for an ACK */
+	bool fresh;              /* for repl_fresh_peer() */
+	tick_t lost_at;          /* last gap, NOTRACK; TICK_NEVER: none */
 
 	/* FT-FW, receiving side */
 	bool answer;             /* owe HELLO_BACK */
@@ -153,6 +169,8 @@ void bulk_want(struct repl *r);          /* the peer needs everything */
 void bulk_tick(struct repl *r, tick_t now);
 tick_t bulk_deadline(const struct repl *r);
 uint32_t bulk_room_unacked(struct repl *r, tick_t now);   /* token bucket */
+/* Is the bulk through? Then it is announced. */
+void bulk_check(struct repl *r, tick_t now);
 
 /* resync.c */
 
@@ -160,7 +178,9 @@ void resync_init(struct resync *rs, bool acked_mode);
 void resync_request(struct repl *r);
 void resync_auto(struct repl *r, tick_t now);     /* bounded in rate */
 void resync_sent(struct repl *r, tick_t now, const struct repl_send *s);
-void resync_acked(struct repl *r, uint32_t from, uint32_t to);
+/* A NACK was transmitted: the answer is not over before it is acknowledged. */
+void resync_nacked(struct repl *r, uint32_t seq);
+void resync_acked(struct repl *r, tick_t now, uint32_t from, uint32_t to);
 void resync_heard(struct repl *r);                /* without acknowledgements */
 void resync_tick(struct repl *r, tick_t now);
 tick_t resync_deadline(const struct repl *r);

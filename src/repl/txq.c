@@ -98,15 +98,34 @@ void txq_again(struct txq *q, uint32_t h)
 	append(q, h, NODE_QUEUED);
 }
 
+void txq_mark_bulk(struct txq *q, uint32_t h)
+{
+	struct node *n = txq_node(q, h);
+
+	assert(n->is_object);
+	if (!n->bulk)
+		q->bulk_out++;
+	n->bulk = true;
+}
+
+static void leave_bulk(struct txq *q, struct node *n)
+{
+	if (n->bulk)
+		q->bulk_out--;
+	n->bulk = false;
+}
+
 void txq_finish(struct txq *q, uint32_t h)
 {
 	assert(txq_node(q, h)->state == NODE_SENT && txq_node(q, h)->is_object);
+	leave_bulk(q, txq_node(q, h));
 	append(q, h, NODE_DONE);
 }
 
 void txq_free(struct txq *q, uint32_t h)
 {
 	assert(txq_node(q, h)->state == NODE_SENT);
+	leave_bulk(q, txq_node(q, h));
 	pool_free(&q->nodes, h);
 }
 

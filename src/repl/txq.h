@@ -24,6 +24,7 @@ struct node {
 	uint8_t flags;           /* control: WIRE_F_* */
 	bool final;              /* repl_final() was called */
 	bool is_object;
+	bool bulk;               /* part of a bulk, see txq.bulk_out */
 	union {
 		struct repl_obj obj;
 		struct {
@@ -44,6 +45,7 @@ struct txq {
 	struct node_list obj;    /* objects to transmit */
 	struct node_list done;   /* for repl_done() */
 	uint32_t order;          /* next place in the order of queueing */
+	uint32_t bulk_out;       /* elements marked "bulk" that the peer does not have yet */
 };
 
 void txq_init(struct txq *q);
@@ -57,6 +59,9 @@ static inline struct node *txq_node(const struct txq *q, uint32_t h)
 /* Queue a new element at the end. 0: out of memory. An object's slot is set. */
 uint32_t txq_add_object(struct txq *q, struct repl_obj o, uint32_t *slot);
 uint32_t txq_add_control(struct txq *q, uint8_t flags, uint32_t from, uint32_t to);
+
+/* Mark an object as part of a bulk. */
+void txq_mark_bulk(struct txq *q, uint32_t h);
 
 /* Take a queued or done element out of its queue; from now on it counts as sent. */
 void txq_take(struct txq *q, uint32_t h);

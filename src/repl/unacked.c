@@ -16,8 +16,8 @@
 #define RTO_SLICE   256                  /* elements looked at in one go ... */
 #define RTO_PAUSE   (10 * TICK_MSEC)     /* ... and the time between two */
 #define RTO_WELCOME TICK_SEC             /* time for a peer heard again to ask by itself */
-#define HOLD_TIME   (2 * TICK_SEC)       /* ACKs flow if there was one since */
-#define HOLD_QUEUE  65536                /* objects that may wait beyond that limit */
+#define HOLD_TIME   (2 * TICK_SEC)       /* look again after this */
+#define NEVER_ACKS  (10 * TICK_SEC)      /* heard for so long without an ACK */
 #define CTL_SPARE   1024                 /* control messages beyond the limit of the window */
 #define PACE_PAUSE  (2 * TICK_MSEC)
 
@@ -55,6 +55,7 @@ static void give_up(struct repl *r, uint32_t h)
 {
 	if (txq_node(&r->q, h)->is_object && cured(r, REPL_CURE_HOLD))
 		r->behind = true;
+	r->bulk.whole = false;
 	r->st.window_full++;
 	session_release(r, h);
 }
@@ -140,6 +141,7 @@ void unacked_reset(struct repl *r)
 {
 	uint32_t h, seq = r->win.base;
 
+	r->bulk.whole = false;
 	while ((h = window_find(&r->win, &seq))) {
 		const struct node *n = node_at(r, seq, h);
 
@@ -157,22 +159,20 @@ void unacked_reset(struct repl *r)
 	r->hold_at = TICK_NEVER;
 }
 
-static bool acks_flow(const struct repl *r, tick_t now)
-{
-	return r->acked && tick_since(now, r->last_ack) < HOLD_TIME;
-}
-
-/* The window is full: wait while ACKs flow, unless too much waits already. */
+/*
+ * The window is full: wait for ACKs. What changes meanwhile waits in its last
+ * state, so the queue is bounded by the caches. Only a peer that has been heard
+ * for long and never acknowledged anything (it runs in another mode) is not
+ * waited for: then the oldest is forgotten, as the reference does.
+ */
 static bool hold(struct repl *r, tick_t now)
 {
-	const uint64_t most = (uint64_t)r->p.resend_limit + HOLD_QUEUE;
-
-	if (r->win.count < r->p.resend_limit || r->q.obj.count > most ||
-	    !cured(r, REPL_CURE_HOLD) || !acks_flow(r, now))
+	if (r->win.count < r->p.resend_limit || !cured(r, REPL_CURE_HOLD) ||
+	    (!r->acked && r->st.heard && tick_since(now, r->first_heard) >= NEVER_ACKS))
 		return false;
 	if (r->hold_at == TICK_NEVER)
 		r->st.window_full++;
-	r->hold_at = tick_add(r->last_ack, HOLD_TIME);
+	r->hold_at = tick_add(now, HOLD_TIME);
 	return true;
 }
 

@@ -24,7 +24,7 @@ must_break() {  # must_break MECHANISM: an invariant notices when it is off
 	else echo "ok $n - an invariant notices that $1 is off"; fi
 }
 
-echo "1..14"
+echo "1..15"
 i=0
 while [ $i -lt 10 ]; do
 	first=$((1 + i * slice))
@@ -32,4 +32,4 @@ while [ $i -lt 10 ]; do
 	i=$((i + 1))
 done
 run "NOTRACK without faults" --mode notrack --lossless --seed 1 --histories 100
-for m in w4 w5 w8; do must_break $m; done
+for m in w4 w5 w8 hold; do must_break $m; done

@@ -111,8 +111,6 @@ static void destroy(struct world *w, uint8_t node, struct kflow *kf, enum event_
 	kf->used = false;
 	f.status |= CTS_DYING;
 	emit(w, node, EVENT_DESTROY, o, &f);
-	if (!w->n[node].up)
-		w->n[node].excused[kernel_number(&f)] = true;
 }
 
 void kernel_end(struct world *w, uint8_t node, uint32_t number)

@@ -21,6 +21,7 @@
 #include "world.h"
 
 #define STORM_LIMIT 20000u
+#define RANGE_MAX   (1u << 20)   /* a NACK may take the start of a new life for a gap */
 #define CONTROL_SPARE 1024u    /* control messages do not count against the limit */
 #define ACK_DUE     (1500 * TICK_MSEC)
 
@@ -85,7 +86,7 @@ static void check_range(struct world *w, uint8_t from, const struct wire_msg *m)
 	const struct oracle *o = &w->n[from].from_peer;
 	const bool ack = (m->h.flags & WIRE_F_ACK) != 0;
 
-	if (seq_diff(m->to, m->from) < 0 || m->to - m->from >= SIM_SEEN) {
+	if (seq_diff(m->to, m->from) < 0 || m->to - m->from >= (ack ? SIM_SEEN : RANGE_MAX)) {
 		world_fail(w, "range", "node %u: %s of %u..%u", from, ack ? "ACK" : "NACK", m->from,
 			   m->to);
 		return;

@@ -152,7 +152,7 @@ int sim_run(const struct sim_params *p)
 	w->mode = p->mode;
 	w->cures = p->cures;
 	w->lossless = p->lossless;
-	w->resend_limit = 512;
+	w->resend_limit = rng_below(&w->rng, 3) ? 512 : 16;
 	w->verbose = p->verbose;
 	w->now = 1000 * TICK_SEC;
 	for (uint8_t i = 0; i < SIM_NODES; i++) {

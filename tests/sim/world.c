@@ -112,7 +112,7 @@ void node_start(struct world *w, uint8_t i)
 		.seed = n->seed++,
 		.npeers = 1,
 		.repl = { .mode = w->mode, .ack_window = 20, .resend_limit = w->resend_limit,
-			  .cures = w->cures },
+			  .cures = w->cures, .ident = true },
 		.cache_limit = 4 * SIM_FLOWS,
 		.purge_timeout = 5,
 		.overrun_resync = 2,
@@ -143,8 +143,6 @@ void node_crash(struct world *w, uint8_t i)
 	n->e = NULL;
 	n->up = false;
 	net_drop_from(w, i);
-	/* Ends it knew of and had not delivered are news to nobody. */
-	memset(n->excused, true, sizeof(n->excused));
 }
 
 void node_admin(struct world *w, uint8_t i, enum admin_cmd cmd, uint32_t what)
@@ -158,7 +156,9 @@ void node_admin(struct world *w, uint8_t i, enum admin_cmd cmd, uint32_t what)
 	if (cmd == ADMIN_COMMIT) {
 		engine_get_stats(n->e, &st);
 		n->committed = true;
-		n->quiet_owed = tick_since(w->now, n->last_overrun) > 3 * TICK_SEC;
+		/* Nothing under way, no lost events to be made up for. */
+		n->quiet_owed = tick_since(w->now, n->last_overrun) > 3 * TICK_SEC &&
+				!st.peer[0].txq && !st.peer[0].window;
 		n->overruns_at_commit = st.overruns;
 		n->bulks_at_commit = st.peer[0].bulks;
 	}

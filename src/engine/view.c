@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Mark and sweep of what is held of a peer (W6). A generation of the peer's
+ * entries ends when the peer starts anew or we ask for everything; a bulk that
+ * began after that and is complete confirms what is true, and the rest goes.
+ * Nodes of our own kind announce the completion in ALIVE; with the reference the
+ * ACKs tell (repl_answered()).
+ */
+#include "base/err.h"
+#include "priv.h"
+#include "wire/ident.h"
+
+#define SWEEP_SLICE 4096u
+#define SLACK       (600 * TICK_MSEC)     /* resolution of cache times, and the way here */
+
+void view_outdate(struct engine *e, tick_t now, struct peer *p)
+{
+	(void)e;
+	p->view.gen++;
+	p->view.gen_since = now;
+	p->view.sweeping = false;
+}
+
+static void start_sweep(struct peer *p, tick_t began)
+{
+	struct resync_view *v = &p->view;
+
+	v->sweeping = true;
+	v->sweep_expects = false;
+	v->walk = (struct cache_walk){ 0 };
+	v->cutoff = tick_since(began, SLACK);
+	v->swept = 0;
+}
+
+static const char *mode_name(uint8_t mode)
+{
+	static const char *const names[] = {
+		[REPL_NOTRACK] = "NOTRACK", [REPL_FTFW] = "FTFW", [REPL_ALARM] = "ALARM",
+	};
+
+	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
+}
+
+static void check_mode(struct engine *e, struct resync_view *v, const struct wire_ident *id)
+{
+	if (id->mode == e->p.repl.mode || v->mode_said)
+		return;
+	v->mode_said = true;
+	log_warning(e->p.log, "the peer runs in mode %s, this node in mode %s: configure both alike",
+		    mode_name(id->mode), mode_name((uint8_t)e->p.repl.mode));
+}
+
+void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
+{
+	struct peer *p = &e->peers[peer];
+	struct resync_view *v = &p->view;
+	struct wire_ident id;
+	tick_t began;
+
+	if (wire_ident_get(m->body, m->body_len, &id) < 0)
+		return;
+	if (id.node == e->p.node_id) {
+		if (!v->mode_said)
+			log_warning(e->p.log, "a peer has the identity of this node: is the link a loop?");
+		v->mode_said = true;
+		return;
+	}
+	if (!v->known || v->life != id.life)
+		v->bulk = 0;
+	v->known = true;
+	v->node = id.node;
+	v->life = id.life;
+	check_mode(e, v, &id);
+	began = tick_since(now, id.bulk_age * TICK_MSEC);
+	if (!id.bulk || id.bulk == v->bulk || began < v->gen_since)
+		return;                        /* none, known, or not of this generation */
+	v->bulk = id.bulk;
+	if (!repl_gap_since(p->repl, tick_since(began, SLACK)))
+		start_sweep(p, began);
+}
+
+static bool is_stale(const struct resync_view *v, const struct cache *c, cache_ref ref)
+{
+	return *cache_flags(c, ref) != v->gen || cache_updated(c, ref) < v->cutoff;
+}
+
+/* One slice; the sweep ends after both caches. */
+static void sweep(struct engine *e, struct peer *p)
+{
+	struct resync_view *v = &p->view;
+	struct cache *c = v->sweep_expects ? p->expects : p->flows;
+	struct side_counts *n = &e->count[v->sweep_expects ? ECACHE_EXP_EXTERNAL : ECACHE_EXTERNAL];
+	uint32_t budget = SWEEP_SLICE;
+	cache_ref ref;
+
+	while ((ref = cache_walk_next(c, &v->walk, &budget))) {
+		if (!is_stale(v, c, ref))
+			continue;
+		cache_del(c, ref);
+		n->del_ok++;
+		v->swept++;
+	}
+	if (!cache_walk_done(&v->walk))
+		return;
+	v->walk = (struct cache_walk){ 0 };
+	v->sweeping = !v->sweep_expects;
+	v->sweep_expects = true;
+	if (v->sweeping)
+		return;
+	e->st.resyncs_complete++;
+	e->st.swept += v->swept;
+	if (v->swept)
+		log_notice(e->p.log, "resync complete, %llu stale entries removed",
+			   (unsigned long long)v->swept);
+}
+
+void view_tick(struct engine *e, tick_t now)
+{
+	for (uint8_t i = 0; i < e->npeers; i++) {
+		struct peer *p = &e->peers[i];
+		tick_t asked;
+
+		if (repl_answered(p->repl, now, &asked) && !p->view.known && asked >= p->view.gen_since)
+			start_sweep(p, asked);
+		if (p->view.sweeping)
+			sweep(e, p);
+	}
+}
+
+bool view_sweeping(const struct engine *e)
+{
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (e->peers[i].view.sweeping)
+			return true;
+	return false;
+}
