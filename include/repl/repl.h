@@ -125,7 +125,7 @@ bool repl_fresh_peer(struct repl *r);
  * our RESYNC completely, as far as its ACKs tell. True once, some time after;
  * *asked is when the request went out. FT-FW only.
  */
-bool repl_answered(struct repl *r, tick_t now, tick_t *asked);
+bool repl_answered(struct repl *r, tick_t *asked);
 
 /*
  * Were messages lost for good at or after t? Without acknowledgements nothing

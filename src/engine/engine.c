@@ -117,7 +117,7 @@ void engine_tick(struct engine *e, tick_t now)
 		if (repl_deadline(e->peers[i].repl) <= now)
 			repl_tick(e->peers[i].repl, now);
 	refresh_tick(e, now);
-	view_tick(e, now);
+	view_tick(e);
 	local_queue_all_done(e, now);
 	jobs_tick(e, now);
 }

@@ -148,7 +148,7 @@ void refresh_tick(struct engine *e, tick_t now);
 /* ---- view.c: what is held of a peer ---- */
 void view_outdate(struct engine *e, tick_t now, struct peer *p);
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
-void view_tick(struct engine *e, tick_t now);
+void view_tick(struct engine *e);
 bool view_sweeping(const struct engine *e);
 
 /* ---- remote.c: peers ---- */

@@ -114,13 +114,13 @@ static void sweep(struct engine *e, struct peer *p)
 			   (unsigned long long)v->swept);
 }
 
-void view_tick(struct engine *e, tick_t now)
+void view_tick(struct engine *e)
 {
 	for (uint8_t i = 0; i < e->npeers; i++) {
 		struct peer *p = &e->peers[i];
 		tick_t asked;
 
-		if (repl_answered(p->repl, now, &asked) && !p->view.known && asked >= p->view.gen_since)
+		if (repl_answered(p->repl, &asked) && !p->view.known && asked >= p->view.gen_since)
 			start_sweep(p, asked);
 		if (p->view.sweeping)
 			sweep(e, p);

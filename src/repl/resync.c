@@ -77,6 +77,7 @@ void resync_sent(struct repl *r, tick_t now, const struct repl_send *s)
 	rs->asked = now;
 	rs->end_seq = s->seq;
 	rs->answered = TICK_NEVER;
+	rs->rested = false;
 }
 
 void resync_nacked(struct repl *r, uint32_t seq)
@@ -102,14 +103,14 @@ void resync_acked(struct repl *r, tick_t now, uint32_t from, uint32_t to)
 	}
 }
 
-bool repl_answered(struct repl *r, tick_t now, tick_t *asked)
+bool repl_answered(struct repl *r, tick_t *asked)
 {
 	struct resync *rs = &r->rs;
 
-	if (rs->answered == TICK_NEVER || tick_since(now, rs->answered) < ANSWER_REST)
+	if (!rs->rested)
 		return false;
 	*asked = rs->asked;
-	rs->answered = TICK_NEVER;
+	rs->rested = false;
 	return true;
 }
 
@@ -164,6 +165,10 @@ void resync_tick(struct repl *r, tick_t now)
 		rs->auto_next = tick_add(now, rs->auto_gap);
 		rs->auto_gap = tick_min(2 * rs->auto_gap, AUTO_MAX);
 		resync_request(r);
+	}
+	if (rs->answered != TICK_NEVER && tick_since(now, rs->answered) >= ANSWER_REST) {
+		rs->answered = TICK_NEVER;
+		rs->rested = true;
 	}
 	if (waiting(r) && again_at(rs) <= now)
 		repeat(r, now);

@@ -65,7 +65,8 @@ struct resync {
 	bool answering;          /* the first of ours is out; not all of the answer is here */
 	tick_t asked;            /* when that one was transmitted */
 	uint32_t end_seq;        /* an ACK of this number of ours ends the answer */
-	tick_t answered;         /* it ended then; TICK_NEVER: not yet, or taken note of */
+	tick_t answered;         /* it ended then, to be believed after a rest; or TICK_NEVER */
+	bool rested;             /* for repl_answered() */
 	tick_t auto_due;         /* a request of our own accord */
 	tick_t auto_next;        /* not before this */
 	tick_t auto_gap;
