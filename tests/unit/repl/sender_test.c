@@ -264,7 +264,7 @@ Test(sender, hold_keeps_objects_waiting_while_acks_flow)
 	cr_assert_geq(given_up(REPL_CURES_ALL & ~REPL_CURE_HOLD), 50);
 }
 
-Te/* An acknowledging peer is waited for, however long it is silent: nothing is forgotten. */
+/* An acknowledging peer is waited for, however long it is silent: nothing is forgotten. */
 Test(sender, hold_waits_for_a_silent_peer)
 {
 	struct repl_params p = rig_ftfw(1000, REPL_CURES_ALL);
