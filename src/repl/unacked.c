@@ -18,7 +18,7 @@
 #define RTO_WELCOME TICK_SEC             /* time for a peer heard again to ask by itself */
 #define HOLD_TIME   (2 * TICK_SEC)       /* look again after this */
 #define NEVER_ACKS  (10 * TICK_SEC)      /* heard for so long without an ACK */
-#define CTL_SPARE   1024                 /* control messages beyond the limit of the window */
+#define CTL_SPARE   1024                 /* control messages, apart from the limit */
 #define PACE_PAUSE  (2 * TICK_MSEC)
 
 static struct node *node_at(const struct repl *r, uint32_t seq, uint32_t h)
@@ -70,13 +70,24 @@ static void give_up_oldest(struct repl *r)
 	give_up(r, h);
 }
 
+/*
+ * The limit is about objects; control messages, some of which nobody will ever
+ * acknowledge, have a room of their own, or objects would wait for them.
+ */
+static bool no_room(const struct repl *r, bool is_object)
+{
+	if (!cured(r, REPL_CURE_HOLD))
+		return r->win.count >= r->p.resend_limit;
+	return is_object ? r->win_objects >= r->p.resend_limit :
+			   r->win.count - r->win_objects >= CTL_SPARE;
+}
+
 void unacked_put(struct repl *r, tick_t now, uint32_t h)
 {
 	const struct node *n = txq_node(&r->q, h);
-	const uint32_t spare = n->is_object || !cured(r, REPL_CURE_HOLD) ? 0 : CTL_SPARE;
 	int err;
 
-	while (r->win.count >= r->p.resend_limit && r->win.count - r->p.resend_limit >= spare)
+	while (no_room(r, n->is_object))
 		give_up_oldest(r);
 	while ((err = window_put(&r->win, n->seq, h)) == CTD_EFULL) {
 		uint32_t seq = r->win.base;
@@ -167,7 +178,7 @@ void unacked_reset(struct repl *r)
  */
 static bool hold(struct repl *r, tick_t now)
 {
-	if (r->win.count < r->p.resend_limit || !cured(r, REPL_CURE_HOLD) ||
+	if (!no_room(r, true) || !cured(r, REPL_CURE_HOLD) ||
 	    (!r->acked && r->st.heard && tick_since(now, r->first_heard) >= NEVER_ACKS))
 		return false;
 	if (r->hold_at == TICK_NEVER)
