@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 
-from lab import Lab, sweep
+from lab import Lab, NoRoom, sweep
 from netns import die_with_parent
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -116,7 +116,7 @@ def _child(function, limit, args):
         signal.alarm(limit)
         function(Context(args))
         return PASS
-    except Skip as why:
+    except (Skip, NoRoom) as why:
         note(f"skipped: {why}")
         return SKIP
     except TimeLimit:

@@ -138,9 +138,9 @@ def converge_bad_link(ctx):
         operations = finished(jobs)
         start = time.monotonic()
         for owner, backup in ((lab.a, lab.b), (lab.b, lab.a)):
-            size = converge(owner, backup, 30)
-            lab.note(f"{size} flows of {owner.name}, equal {time.monotonic() - start:.2f} s "
-                     f"after the last of {operations} operations")
+            diff = converge(owner, backup, 30)
+            lab.note(f"{diff.size} flows of {owner.name}, equal {diff.since - start:.2f} s after "
+                     f"the last of {operations} operations")
         for node in (lab.a, lab.b):
             same_as_kernel(node)
         last = lab.relay.stop()

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Large tables: making flows without traffic, and comparing what nodes know of them."""
 import re
+import socket
+import struct
 import subprocess
+import threading
 import time
 
 from netns import TimedOut
@@ -28,10 +31,70 @@ def table(node, option):
     return parse(node.daemon.ok(option))
 
 
+# --- asking without a process for each question ---
+
+DUMP_INTERNAL, STATISTICS, CACHES = 16, 21, 29      # requests, as in doc/control.md
+
+
+def request(node, number, timeout=20):
+    """A connection on which a request is made."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(node.daemon.path("ctl"))
+        sock.sendall(struct.pack("=I", number))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def ask(node, number):
+    """The whole answer."""
+    with request(node, number) as sock, sock.makefile("r", encoding="ascii") as stream:
+        return stream.read()
+
+
 def active(node, side):
-    """Number of flows in a cache, "internal" or "external", as told by -s cache."""
-    part = node.daemon.ok("-s", "cache").split("cache:" + side)[1]
+    """Number of flows in a cache, "internal" or "external"."""
+    part = ask(node, CACHES).split("cache:" + side)[1]
     return int(re.search(r"active/total entries:\s+(\d+)/", part)[1])
+
+
+class Sampler:
+    """Asks a daemon for its statistics (-s) again and again while the context lasts."""
+
+    def __init__(self, node):
+        self.node, self.seconds = node, []
+        self._over = threading.Event()
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        try:
+            while not self._over.wait(0.01):
+                start = time.monotonic()
+                assert ask(self.node, STATISTICS), "an empty answer to -s"
+                self.seconds.append(time.monotonic() - start)
+        except (OSError, AssertionError) as why:
+            self._failure = why
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self._over.set()
+        self._thread.join()
+        if kind is None:
+            assert self._failure is None, f"-s on {self.node.name}: {self._failure}"
+
+    @property
+    def worst(self):
+        return max(self.seconds, default=0.0)
+
+    def __str__(self):
+        return f"{len(self.seconds)} x -s on {self.node.name}, worst {self.worst * 1000:.1f} ms"
 
 
 # --- making flows ---
@@ -71,12 +134,15 @@ def delete(ctx, node, count, first=0, kind="plain"):
 
 # --- comparing ---
 
+SETTLED = 0.3           # seconds without change in size before whole tables are compared
+
+
 class Difference:
     """How the external view of a backup differs from what the owner has."""
 
     def __init__(self, owner, backup):
         mine, theirs = table(owner, "-i"), table(backup, "-e")
-        self.size = len(mine)
+        self.size, self.since = len(mine), None
         self.missing = sorted(mine.keys() - theirs.keys())
         self.stale = sorted(theirs.keys() - mine.keys())
         self.wrong = sorted(k for k in mine.keys() & theirs.keys() if mine[k] != theirs[k])
@@ -92,18 +158,26 @@ class Difference:
 
 
 def converge(owner, backup, timeout, stale=0):
-    """Wait until both views are equal, but for that many stale ones; returns the size."""
+    """Wait until both views are equal, but for at most that many stale ones. Returns the last
+    comparison: how many are stale, and since when nothing else is amiss.
+    """
     end = time.monotonic() + timeout
+    before, since = None, 0
     while True:
-        # comparing whole tables takes long; as long as the numbers differ there is no need to
+        sizes = active(owner, "internal"), active(backup, "external")
+        if sizes != before:
+            before, since = sizes, time.monotonic()
+        # comparing whole tables takes long; not before they are equal in size, and stay so
         late = time.monotonic() > end
-        if late or abs(active(backup, "external") - active(owner, "internal")) <= stale:
+        if late or (0 <= sizes[1] - sizes[0] <= stale and time.monotonic() > since + SETTLED):
             diff = Difference(owner, backup)
             if not diff.missing and not diff.wrong and len(diff.stale) <= stale:
-                return diff.size
+                diff.since = since
+                return diff
             if late:
                 raise TimedOut(f"{backup.name} differs from {owner.name} after {timeout} s: {diff}")
-        time.sleep(0.1)
+            before = None
+        time.sleep(0.02)
 
 
 def same_as_kernel(node):

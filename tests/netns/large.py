@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Large tables: nobody waits for long jobs, and a crash in the middle of one is made good.
+
+The kernel's tables are filled by a generator. `--flows 1000000` makes them as
+large as a busy site's.
+"""
+import contextlib
+import subprocess
+import sys
+import time
+
+from harness import main, test
+from netns import wait_for
+from scenario import start_pair
+from tables import (DUMP_INTERNAL, Difference, Sampler, active, converge, delete, fill, request,
+                    same_as_kernel)
+
+PATIENCE = 1.0          # seconds for -s at the very most; the aim is 0.1
+RECOVERY = 10           # seconds from the restart until nothing is missing
+# Does a full transfer end with the removal of what it did not confirm?
+SWEEP = False
+CHANGED = 1000          # flows that go, and others that come, while a daemon is down
+
+
+def general(count):
+    return f"HashLimit {4 * count}\nHashSize {count}"
+
+
+def filled_pair(ctx, lab, count):
+    """Both nodes up, a with so many flows. The transfer to b is under way."""
+    fill(ctx, lab.a, count, kind="mix")
+    start_pair(lab, ctx.ctd, mode="FTFW", general=general(count))
+    assert active(lab.a, "internal") >= count, "a did not load its kernel's table"
+
+
+# --- nobody waits ---
+
+@contextlib.contextmanager
+def prompt(lab, what, *nodes):
+    """While the context lasts -s is answered quickly on all these nodes."""
+    start = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        samplers = [stack.enter_context(Sampler(node)) for node in nodes]
+        yield
+        took = time.monotonic() - start
+    for sampler in samplers:
+        lab.note(f"{what} ({took:.2f} s): {sampler}")
+        assert sampler.worst < PATIENCE, f"{what}: {sampler}"
+
+
+def list_all(node):
+    """-i, read as fast as it comes and thrown away."""
+    argv = [node.daemon.binary, "-C", node.daemon.path("conf"), "-i"]
+    status = node.ns.start(argv, stdout=subprocess.DEVNULL).wait(60)
+    assert status == 0, f"-i exits {status}"
+
+
+@test(limit=240)
+def big_table(ctx):
+    """-s is answered at once during commit, listing, full transfer and reading the kernel."""
+    count = ctx.flows(300000)
+    with ctx.lab(flows=2 * count) as lab:
+        filled_pair(ctx, lab, count)
+
+        def complete():
+            return active(lab.b, "external") >= count
+        wait_for(complete, 60, "b has all flows")
+        lab.b.daemon.ok("-f", "external")
+        assert active(lab.b, "external") < count // 2, "-f external leaves entries"
+        with prompt(lab, "full transfer", lab.a, lab.b):
+            lab.a.daemon.ok("-B")
+            wait_for(complete, 60, "b has all flows again")
+        with prompt(lab, "listing", lab.a):
+            list_all(lab.a)
+        with prompt(lab, "reading the kernel's table", lab.a):
+            lab.a.daemon.ok("-R")
+        with request(lab.a, DUMP_INTERNAL):
+            with prompt(lab, "listing next to a client that does not read", lab.a):
+                list_all(lab.a)
+                fill(ctx, lab.a, 1, first=count)
+                wait_for(lambda: active(lab.b, "external") > count, 2, "a new flow gets through")
+        with prompt(lab, "commit", lab.b):
+            lab.b.daemon.ok("-c")
+        text = lab.b.ns.run(["conntrack", "-C"]).stdout
+        assert int(text) >= count, f"only {text.strip()} flows are committed"
+
+
+# --- a crash in the middle of a full transfer ---
+
+def crash_in_transfer(ctx, victim):
+    count = ctx.flows(200000)
+    few = min(CHANGED, count // 4)
+    with ctx.lab(flows=2 * count) as lab:
+        filled_pair(ctx, lab, count)
+        node = getattr(lab, victim)
+        wait_for(lambda: active(lab.b, "external") > count // 5, 60, "a part is transferred", 0.001)
+        node.daemon.crash()
+        there = "nothing" if node is lab.b else active(lab.b, "external")
+        delete(ctx, lab.a, few, kind="mix")
+        fill(ctx, lab.a, few, first=count, kind="mix")
+        start = time.monotonic()
+        node.daemon.start()
+        diff = converge(lab.a, lab.b, RECOVERY, stale=few)
+        lab.note(f"{there} of {count} on b at the crash; {diff.since - start:.2f} s after "
+                 f"the restart of {victim} nothing is missing, {len(diff.stale)} are stale")
+        if SWEEP:
+            since = converge(lab.a, lab.b, RECOVERY).since
+            lab.note(f"and none {since - start:.2f} s after it")
+        same_as_kernel(lab.a)
+        diff = Difference(lab.a, lab.b)
+        assert not diff.missing and not diff.wrong, diff
+
+
+@test(limit=150)
+def crash_primary_in_transfer(ctx):
+    """kill -9 of the sender: it comes back with another table, b gets all of it."""
+    crash_in_transfer(ctx, "a")
+
+
+@test(limit=150)
+def crash_backup_in_transfer(ctx):
+    """kill -9 of the receiver: it comes back with nothing and gets all."""
+    crash_in_transfer(ctx, "b")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
