@@ -73,6 +73,9 @@ static void on_events(void *ctx, unsigned int ready)
 	} else if (n >= BUSY_EVENTS && rc == 0) {
 		loop_io_want(d->loop, &t->events_io, 0);
 		loop_timer_set(d->loop, &t->pause, tick_add(now, pause_for(t, n, now)));
+	} else if (rc == 1) {
+		/* What is read already is with us: the descriptor may not tell of it. */
+		loop_timer_set(d->loop, &t->pause, now);
 	}
 	t->last_drain = now;
 }

@@ -86,6 +86,19 @@ def big_table(ctx):
         assert int(text) >= count, f"only {text.strip()} flows are committed"
 
 
+@test()
+def bursts(ctx):
+    """The last events of a burst are not left lying until the next one comes."""
+    with ctx.lab(flows=40000) as lab:
+        start_pair(lab, ctx.ctd, mode="FTFW", general=general(40000))
+        made = 0
+        for number in range(40):
+            size = 200 + 37 * number
+            fill(ctx, lab.a, size, first=made)
+            made += size
+            wait_for(lambda: active(lab.b, "external") == made, 2, f"a burst of {size} arrives")
+
+
 # --- a crash in the middle of a full transfer ---
 
 def crash_in_transfer(ctx, victim):
