@@ -231,6 +231,7 @@ void repl_get_stats(const struct repl *r, struct repl_stats *st)
 	*st = r->st;
 	st->txq = r->q.obj.count + r->q.ctl.count;
 	st->window = r->win.count;
+	st->window_objects = r->win_objects;
 	st->txq_max = UINT32_MAX;
 	st->window_max = r->p.mode == REPL_FTFW ? r->p.resend_limit : 0;
 	st->lost = r->rx.lost;

@@ -193,9 +193,11 @@ void oracle_step(struct world *w)
 		engine_get_stats(w->n[i].e, &st);
 		if (w->mode == REPL_FTFW && tick_since(w->now, w->n[i].from_peer.owed_since) > ACK_DUE)
 			world_fail(w, "ack-due", "node %u has acknowledged nothing for too long", i);
-		if (st.peer[0].window > st.peer[0].window_max + CONTROL_SPARE)
-			world_fail(w, "bounded", "node %u: %u elements unacknowledged, limit %u", i,
-				   st.peer[0].window, st.peer[0].window_max);
+		if (st.peer[0].window_objects > st.peer[0].window_max ||
+		    st.peer[0].window - st.peer[0].window_objects > CONTROL_SPARE)
+			world_fail(w, "bounded", "node %u: %u elements, %u objects unacknowledged, limit %u",
+				   i, st.peer[0].window, st.peer[0].window_objects,
+				   st.peer[0].window_max);
 		for (int c = 0; c < 4; c++)
 			if (st.cache[c].objects > 4 * SIM_FLOWS || st.cache[c].bytes > 4u << 20)
 				world_fail(w, "bounded", "node %u: cache %d holds %u entries, %zu bytes",
