@@ -35,6 +35,7 @@ struct engine_params {
 	uint64_t seed;               /* numbers, hash secrets */
 	uint64_t node_id;            /* of this node, told to peers; 0 = from the seed */
 	uint8_t npeers;              /* 0..ENGINE_PEERS */
+	const char *peer_names[ENGINE_PEERS]; /* for the log; borrowed; NULL or "" = none */
 	struct repl_params repl;     /* for every peer */
 	struct wire_params wire;
 	uint32_t cache_limit;        /* HashLimit, per cache */
@@ -104,7 +105,7 @@ bool engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *dat
 bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
 
 /* What stream_next() refused, to be counted: CTD_EBADVERSION, CTD_EBADSIZE. */
-void engine_input_bad(struct engine *e, int err);
+void engine_input_bad(struct engine *e, uint8_t peer, int err);
 
 /*
  * Next datagram for a peer, at most cap bytes (cap >= WIRE_MSG_MAX); 0 when
@@ -124,6 +125,13 @@ enum admin_cmd {
 #define ADMIN_EXPECTS  2u
 #define ADMIN_INTERNAL 4u
 #define ADMIN_EXTERNAL 8u
+
+/*
+ * To which peers; none of these bits means all. For ADMIN_COMMIT, ADMIN_BULK,
+ * ADMIN_REQUEST_RESYNC and the external side of ADMIN_FLUSH_CACHES.
+ */
+#define ADMIN_PEER(i)  (0x100u << (i))
+#define ADMIN_PEERS    0xff00u
 
 /*
  * Carry out a command. Jobs that take time (commit, kernel flush, kernel
@@ -155,11 +163,13 @@ enum engine_cache { ECACHE_INTERNAL, ECACHE_EXTERNAL, ECACHE_EXP_INTERNAL, ECACH
 
 /*
  * Resumable walk over a cache for listings; entries waiting for their destroy
- * to be acknowledged are not shown. External caches: all peers in turn.
+ * to be acknowledged are not shown. External caches: all peers in turn, or
+ * the one given alone.
  */
 struct engine_walk {
 	enum engine_cache which;
 	uint8_t peer;
+	bool one_peer;
 	struct cache_walk w;
 };
 
@@ -203,6 +213,9 @@ struct engine_stats {
 };
 
 void engine_get_stats(const struct engine *e, struct engine_stats *st);
+
+/* The same as if this peer were the only one. */
+void engine_get_peer_stats(const struct engine *e, uint8_t peer, struct engine_stats *st);
 
 /* Unacknowledged elements of a peer, see repl_window_next(). */
 bool engine_window_next(const struct engine *e, uint8_t peer, uint32_t *pos, struct repl_send *s);

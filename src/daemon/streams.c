@@ -28,7 +28,7 @@ static int drain(struct stream *s, struct engine *e, tick_t now, uint8_t peer, b
 		if (rc > 0)
 			*good |= engine_input_msg(e, now, peer, &m);
 		else
-			engine_input_bad(e, rc);
+			engine_input_bad(e, peer, rc);
 		if (rc == CTD_EBADSIZE)
 			return rc;
 	}

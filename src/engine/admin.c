@@ -3,6 +3,16 @@
 #include "base/err.h"
 #include "priv.h"
 
+bool admin_means(uint32_t what, uint8_t peer)
+{
+	return !(what & ADMIN_PEERS) || (what & ADMIN_PEER(peer));
+}
+
+const char *peer_word(const struct peer *p, const char *word)
+{
+	return p->name[0] ? word : "";
+}
+
 static int flush_caches(struct engine *e, uint32_t what)
 {
 	const uint32_t side = what & (ADMIN_INTERNAL | ADMIN_EXTERNAL);
@@ -19,7 +29,7 @@ static int flush_caches(struct engine *e, uint32_t what)
 		if (side & ADMIN_INTERNAL)
 			local_clear(e, expects);
 		if (side & ADMIN_EXTERNAL)
-			remote_clear(e, expects);
+			remote_clear(e, expects, what);
 	}
 	return 0;
 }
@@ -74,7 +84,7 @@ int engine_admin(struct engine *e, tick_t now, enum admin_cmd cmd, uint32_t what
 	switch (cmd) {
 	case ADMIN_COMMIT:
 		e->purge_at = TICK_NEVER;
-		return jobs_commit(e, now, what & (ADMIN_FLOWS | ADMIN_EXPECTS), tag);
+		return jobs_commit(e, now, what, tag);
 	case ADMIN_FLUSH_CACHES:
 		return flush_caches(e, what);
 	case ADMIN_FLUSH_KERNEL:
@@ -83,12 +93,14 @@ int engine_admin(struct engine *e, tick_t now, enum admin_cmd cmd, uint32_t what
 		return resync_kernel(e, what, tag);
 	case ADMIN_BULK:
 		for (uint8_t i = 0; i < e->npeers; i++)
-			repl_request_bulk(e->peers[i].repl);
+			if (admin_means(what, i))
+				repl_request_bulk(e->peers[i].repl);
 		return 0;
 	case ADMIN_REQUEST_RESYNC:
 		log_notice(e->p.log, "resync requested");
 		for (uint8_t i = 0; i < e->npeers; i++)
-			repl_request_resync(e->peers[i].repl);
+			if (admin_means(what, i))
+				repl_request_resync(e->peers[i].repl);
 		return 0;
 	case ADMIN_PURGE:
 		return purge_later(e, now);

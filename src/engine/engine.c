@@ -45,6 +45,8 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	e->expects = make_cache(e, &pack_expect, p->npeers);
 	if (!e->flows || !e->expects)
 		goto fail;
+	for (uint8_t i = 0; i < p->npeers; i++)
+		e->peers[i].name = p->peer_names[i] ? p->peer_names[i] : "";
 	for (e->npeers = 0; e->npeers < p->npeers;)
 		if (!open_peer(e, &e->peers[e->npeers++], now))
 			goto fail;

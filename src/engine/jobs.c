@@ -131,6 +131,13 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 
 /* ---- commit ---- */
 
+/* The first peer from commit_peer on that is meant; npeers: none is left. */
+static void commit_seek(struct engine *e)
+{
+	while (e->commit_peer < e->npeers && !admin_means(e->commit_peers, e->commit_peer))
+		e->commit_peer++;
+}
+
 static int commit_open(struct engine *e, tick_t now)
 {
 	struct peer *p = &e->peers[e->commit_peer];
@@ -207,7 +214,9 @@ static void commit_advance(struct engine *e, tick_t now)
 	commit_add_stats(&e->commit_sum, &s);
 	commit_free(e->commit);
 	e->commit = NULL;
-	if (++e->commit_peer < e->npeers && commit_open(e, now) == 0)
+	e->commit_peer++;
+	commit_seek(e);
+	if (e->commit_peer < e->npeers && commit_open(e, now) == 0)
 		return;
 	commit_close(e, now);
 }
@@ -218,15 +227,17 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
 		log_notice(e->p.log, "commit already in progress, skipping");
 		return CTD_EBUSY;
 	}
-	log_notice(e->p.log, what == ADMIN_FLOWS ? "committing conntrack cache" :
-		   what == ADMIN_EXPECTS ? "committing expectation cache" :
+	e->commit_what = what & (ADMIN_FLOWS | ADMIN_EXPECTS);
+	e->commit_peers = what & ADMIN_PEERS;
+	log_notice(e->p.log, e->commit_what == ADMIN_FLOWS ? "committing conntrack cache" :
+		   e->commit_what == ADMIN_EXPECTS ? "committing expectation cache" :
 		   "committing all external caches");
-	e->commit_what = what;
 	e->commit_tag = tag;
 	e->commit_start = now;
 	e->commit_peer = 0;
 	e->commit_sum = (struct commit_stats){ 0 };
-	if (!e->npeers) {
+	commit_seek(e);
+	if (e->commit_peer == e->npeers) {
 		commit_close(e, now);
 		return 1;
 	}

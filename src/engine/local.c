@@ -17,7 +17,7 @@ static struct cache *table(struct engine *e, uint32_t kind)
 
 static struct side_counts *counts(struct engine *e, uint32_t kind)
 {
-	return &e->count[kind == OBJ_FLOW ? ECACHE_INTERNAL : ECACHE_EXP_INTERNAL];
+	return &e->count[kind];
 }
 
 static bool any_slot(const struct engine *e, const uint32_t *slots)
@@ -239,11 +239,11 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 	}
 	fresh = fresh || stays_new(e, e->flows, ref);
 	if (cache_set(e->flows, now, ref, f) < 0) {
-		e->count[ECACHE_INTERNAL].add_nomem++;
+		e->count[OBJ_FLOW].add_nomem++;
 		return;
 	}
 	*flags = flags_after(e, OBJ_FLOW, fresh, send);
-	e->count[ECACHE_INTERNAL].update_ok++;
+	e->count[OBJ_FLOW].update_ok++;
 	if (send)
 		local_announce(e, OBJ_FLOW, ref);
 }
@@ -266,14 +266,14 @@ static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f, 
 	struct flow cur;
 
 	if (!ref || (*cache_flags(e->flows, ref) & ENTRY_DEAD)) {
-		e->count[ECACHE_INTERNAL].del_missing++;
+		e->count[OBJ_FLOW].del_missing++;
 		return;
 	}
 	if (f->has & FLOW_HAS_ID) {
 		/* W32: a late event of an older flow must not end the newer one. */
 		cache_get(e->flows, ref, &cur);
 		if ((cur.has & FLOW_HAS_ID) && cur.id != f->id) {
-			e->count[ECACHE_INTERNAL].del_missing++;
+			e->count[OBJ_FLOW].del_missing++;
 			return;
 		}
 	}
@@ -331,7 +331,7 @@ static void flow_refresh(struct engine *e, tick_t now, cache_ref ref, const stru
 	uint8_t *flags = cache_flags(e->flows, ref);
 
 	if (cache_set(e->flows, now, ref, f) < 0)
-		e->count[ECACHE_INTERNAL].add_nomem++;
+		e->count[OBJ_FLOW].add_nomem++;
 	*flags = (uint8_t)((*flags & ~ENTRY_GEN) | e->gen[OBJ_FLOW]);
 }
 
@@ -409,11 +409,11 @@ static void expect_put(struct engine *e, tick_t now, cache_ref ref, const struct
 		fresh = true;
 	}
 	if (cache_set(e->expects, now, ref, x) < 0) {
-		e->count[ECACHE_EXP_INTERNAL].add_nomem++;
+		e->count[OBJ_EXPECT].add_nomem++;
 		return;
 	}
 	*flags = (uint8_t)((*flags & ENTRY_HELD) | flags_after(e, OBJ_EXPECT, fresh, send));
-	e->count[ECACHE_EXP_INTERNAL].update_ok++;
+	e->count[OBJ_EXPECT].update_ok++;
 	if (send && !(*flags & ENTRY_HELD))
 		local_announce(e, OBJ_EXPECT, ref);
 }
@@ -436,7 +436,7 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 	ref = cache_find(e->expects, x);
 	if (k == EVENT_DESTROY) {
 		if (!ref || (*cache_flags(e->expects, ref) & ENTRY_DEAD)) {
-			e->count[ECACHE_EXP_INTERNAL].del_missing++;
+			e->count[OBJ_EXPECT].del_missing++;
 			return;
 		}
 		if (*cache_flags(e->expects, ref) & ENTRY_HELD) {

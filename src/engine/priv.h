@@ -71,7 +71,17 @@ struct bulk_walk {
 	struct cache_walk w;
 };
 
+/* Fields of struct engine_stats that each peer has of its own. */
+struct traffic {
+	uint64_t bad_version, bad_header, bad_payload, bad_type, truncated, bad_size, no_key;
+	uint64_t bulk_objects;
+	uint64_t msgs_in, msgs_out, dgrams_out;
+};
+
 struct peer {
+	const char *name;                      /* "": none */
+	struct side_counts count[2];           /* external: flows, expectations */
+	struct traffic net;
 	struct repl *repl;
 	struct cache *flows, *expects;         /* external */
 	struct bulk_walk bulk;
@@ -88,7 +98,7 @@ struct engine {
 	struct cache *flows, *expects;         /* internal */
 	uint8_t npeers;
 	struct peer peers[ENGINE_PEERS];
-	struct side_counts count[4];           /* by enum engine_cache */
+	struct side_counts count[2];           /* internal: flows, expectations */
 	uint8_t gen[2];                        /* by object kind: ENTRY_GEN or 0, the current one */
 
 	cache_ref held[HELD_MAX];              /* expectations without a known master */
@@ -105,7 +115,7 @@ struct engine {
 	/* commit */
 	struct commit *commit;
 	uint8_t commit_peer;
-	uint32_t commit_what;
+	uint32_t commit_what, commit_peers;    /* ADMIN_ bits */
 	uint64_t commit_tag;
 	tick_t commit_start;
 	struct commit_stats commit_sum;
@@ -152,13 +162,20 @@ void view_tick(struct engine *e);
 bool view_sweeping(const struct engine *e);
 
 /* ---- remote.c: peers ---- */
-void remote_clear(struct engine *e, bool expects);
+/* "what": ADMIN_PEER() bits. */
+void remote_clear(struct engine *e, bool expects, uint32_t what);
 
 /* ---- jobs.c ---- */
 int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_t tag);
 int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag);
 void jobs_tick(struct engine *e, tick_t now);
 bool jobs_pending(const struct engine *e);
+
+/* ---- admin.c ---- */
+/* Do the ADMIN_ bits of a command mean this peer? */
+bool admin_means(uint32_t what, uint8_t peer);
+/* Between a log line and the name of a peer: empty for one without name. */
+const char *peer_word(const struct peer *p, const char *word);
 
 /* ---- engine.c ---- */
 void engine_post(struct engine *e, enum effect_kind k, uint64_t tag);

@@ -44,7 +44,7 @@ static void announce_again(struct engine *e, uint32_t kind)
 static void expire(struct engine *e, tick_t now, struct peer *p, bool expects)
 {
 	struct cache *c = expects ? p->expects : p->flows;
-	struct side_counts *n = &e->count[expects ? ECACHE_EXP_EXTERNAL : ECACHE_EXTERNAL];
+	struct side_counts *n = &p->count[expects];
 	uint32_t budget = slice(cache_count(c), TICK_SEC);
 	cache_ref ref;
 

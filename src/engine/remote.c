@@ -16,94 +16,92 @@
 
 /* ---- in ---- */
 
-static void count_bad(struct engine *e, int err)
+static void count_bad(struct peer *p, int err)
 {
 	switch (err) {
 	case CTD_ETRUNCATED:
-		e->st.truncated++;
+		p->net.truncated++;
 		break;
 	case CTD_EBADSIZE:
-		e->st.bad_size++;
+		p->net.bad_size++;
 		break;
 	case CTD_EBADVERSION:
-		e->st.bad_version++;
+		p->net.bad_version++;
 		break;
 	case CTD_ENOKEY:
-		e->st.no_key++;
+		p->net.no_key++;
 		break;
 	default:
-		e->st.bad_payload++;
+		p->net.bad_payload++;
 		break;
 	}
 }
 
-static void count_add(struct engine *e, enum engine_cache which, int err)
+static void count_add(struct side_counts *n, int err)
 {
 	if (err == 0)
-		e->count[which].add_ok++;
+		n->add_ok++;
 	else if (err == -ENOMEM)
-		e->count[which].add_nomem++;
+		n->add_nomem++;
 	else
-		e->count[which].add_full++;
+		n->add_full++;
 }
 
 /* Store obj, which is complete (fresh) or to be kept as it is, as confirmed now. */
-static void store(struct engine *e, tick_t now, struct peer *p, enum engine_cache which,
-		  cache_ref ref, const void *obj)
+static void store(tick_t now, struct peer *p, uint32_t kind, cache_ref ref, const void *obj)
 {
-	struct cache *c = which == ECACHE_EXTERNAL ? p->flows : p->expects;
+	struct cache *c = kind == OBJ_FLOW ? p->flows : p->expects;
+	struct side_counts *n = &p->count[kind];
 	int err;
 
 	if (!ref) {
 		err = cache_add(c, now, obj, &ref);
-		count_add(e, which, err);
+		count_add(n, err);
 	} else {
 		err = cache_set(c, now, ref, obj);
 		if (err == 0)
-			e->count[which].update_ok++;
+			n->update_ok++;
 		else
-			e->count[which].add_nomem++;
+			n->add_nomem++;
 	}
 	if (err == 0)
 		*cache_flags(c, ref) = p->view.gen;
 }
 
-static void erase(struct engine *e, struct cache *c, enum engine_cache which, cache_ref ref)
+static void erase(struct peer *p, uint32_t kind, cache_ref ref)
 {
 	if (!ref) {
-		e->count[which].del_missing++;
+		p->count[kind].del_missing++;
 		return;
 	}
-	cache_del(c, ref);
-	e->count[which].del_ok++;
+	cache_del(kind == OBJ_FLOW ? p->flows : p->expects, ref);
+	p->count[kind].del_ok++;
 }
 
-static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t type,
-		       const struct flow *f)
+static void apply_flow(tick_t now, struct peer *p, uint8_t type, const struct flow *f)
 {
 	cache_ref ref = cache_find(p->flows, f);
 	struct flow cur;
 
 	if (type == WIRE_CT_DESTROY) {
-		erase(e, p->flows, ECACHE_EXTERNAL, ref);
+		erase(p, OBJ_FLOW, ref);
 	} else if (type == WIRE_CT_UPDATE && ref) {
 		cache_get(p->flows, ref, &cur);
 		flow_merge(&cur, f);
-		store(e, now, p, ECACHE_EXTERNAL, ref, &cur);
+		store(now, p, OBJ_FLOW, ref, &cur);
 	} else {
-		store(e, now, p, ECACHE_EXTERNAL, ref, f);
+		store(now, p, OBJ_FLOW, ref, f);
 	}
 }
 
-static void apply_expect(struct engine *e, tick_t now, struct peer *p, uint8_t type,
-			 const struct expect *x)
+static void apply_expect(tick_t now, struct peer *p, uint8_t type, const struct expect *x)
 {
 	cache_ref ref = cache_find(p->expects, x);
 
 	if (type == WIRE_EXP_DESTROY)
-		erase(e, p->expects, ECACHE_EXP_EXTERNAL, ref);
+		erase(p, OBJ_EXPECT, ref);
 	else
-		store(e, now, p, ECACHE_EXP_EXTERNAL, ref, x);
+		store(now, p, OBJ_EXPECT, ref, x);
 }
 
 static void apply_body(struct engine *e, tick_t now, struct peer *p, const struct wire_msg *m)
@@ -115,17 +113,17 @@ static void apply_body(struct engine *e, tick_t now, struct peer *p, const struc
 	if (m->h.type <= WIRE_CT_DESTROY) {
 		err = wire_flow_decode(&e->p.wire, m->body, m->body_len, &f);
 		if (!err)
-			apply_flow(e, now, p, m->h.type, &f);
+			apply_flow(now, p, m->h.type, &f);
 	} else if (m->h.type <= WIRE_EXP_DESTROY) {
 		err = wire_expect_decode(&e->p.wire, m->body, m->body_len, &x);
 		if (!err)
-			apply_expect(e, now, p, m->h.type, &x);
+			apply_expect(now, p, m->h.type, &x);
 	} else {
-		e->st.bad_type++;
+		p->net.bad_type++;
 		return;
 	}
 	if (err)
-		count_bad(e, err);
+		count_bad(p, err);
 }
 
 bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
@@ -134,7 +132,7 @@ bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 	enum repl_verdict verdict;
 
 	assert(peer < e->npeers);
-	e->st.msgs_in++;
+	p->net.msgs_in++;
 	verdict = repl_input(p->repl, now, m);
 	if (repl_fresh_peer(p->repl))
 		view_outdate(e, now, p);
@@ -144,14 +142,15 @@ bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 		return true;
 	case REPL_HANDLED:
 		if (m->h.flags & WIRE_F_RESYNC)
-			log_notice(e->p.log, "resync requested by other node");
+			log_notice(e->p.log, "resync requested by other node%s%s",
+				   peer_word(p, ", peer "), p->name);
 		if ((m->h.flags & WIRE_F_ALIVE) && m->body_len)
 			view_ident(e, now, peer, m);
 		if (m->h.flags & (WIRE_F_ACK | WIRE_F_HELLO))
 			local_queue_all_done(e, now);
 		return true;
 	case REPL_BAD:
-		e->st.bad_header++;
+		p->net.bad_header++;
 		break;
 	case REPL_DROP:
 		break;
@@ -159,9 +158,10 @@ bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 	return false;
 }
 
-void engine_input_bad(struct engine *e, int err)
+void engine_input_bad(struct engine *e, uint8_t peer, int err)
 {
-	count_bad(e, err);
+	assert(peer < e->npeers);
+	count_bad(&e->peers[peer], err);
 }
 
 bool engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *data, size_t len)
@@ -177,7 +177,7 @@ bool engine_input(struct engine *e, tick_t now, uint8_t peer, const uint8_t *dat
 		if (err == 0)
 			accepted |= engine_input_msg(e, now, peer, &m);
 		else
-			count_bad(e, err);
+			count_bad(&e->peers[peer], err);
 		if (err == CTD_ETRUNCATED || err == CTD_EBADSIZE)
 			break;
 		data += used;
@@ -230,13 +230,13 @@ static void bulk_slice(struct engine *e, tick_t now, uint8_t index)
 
 	if (restart) {
 		p->bulk = (struct bulk_walk){ .running = true };
-		log_notice(e->p.log, "sending bulk update");
+		log_notice(e->p.log, "sending bulk update%s%s", peer_word(p, " to peer "), p->name);
 	}
 	if (!room || !p->bulk.running)
 		return;
 	budget = room > UINT32_MAX / BULK_PLACES ? UINT32_MAX : room * BULK_PLACES;
 	n = bulk_queue(e, p, index, room, &budget);
-	e->st.bulk_objects += n;
+	p->net.bulk_objects += n;
 	repl_bulk_step(p->repl, now, n, !p->bulk.running);
 }
 
@@ -311,7 +311,7 @@ static size_t fill(struct engine *e, tick_t now, struct peer *p, uint8_t *buf, s
 		memcpy(buf, p->stash, p->stash_len);
 		len = p->stash_len;
 		p->stash_len = 0;
-		e->st.msgs_out++;
+		p->net.msgs_out++;
 	}
 	while (repl_output(p->repl, now, &s)) {
 		if (!s.is_object && (s.flags & WIRE_F_RESYNC))
@@ -323,7 +323,7 @@ static size_t fill(struct engine *e, tick_t now, struct peer *p, uint8_t *buf, s
 			break;
 		}
 		len += n;
-		e->st.msgs_out++;
+		p->net.msgs_out++;
 	}
 	return len;
 }
@@ -337,7 +337,7 @@ size_t engine_datagram(struct engine *e, tick_t now, uint8_t peer, uint8_t *buf,
 	bulk_slice(e, now, peer);
 	len = fill(e, now, p, buf, cap);
 	if (len)
-		e->st.dgrams_out++;
+		p->net.dgrams_out++;
 	local_queue_all_done(e, now);
 	return len;
 }
@@ -347,8 +347,9 @@ bool engine_window_next(const struct engine *e, uint8_t peer, uint32_t *pos, str
 	return peer < e->npeers && repl_window_next(e->peers[peer].repl, pos, s);
 }
 
-void remote_clear(struct engine *e, bool expects)
+void remote_clear(struct engine *e, bool expects, uint32_t what)
 {
 	for (uint8_t i = 0; i < e->npeers; i++)
-		cache_clear(expects ? e->peers[i].expects : e->peers[i].flows);
+		if (admin_means(what, i))
+			cache_clear(expects ? e->peers[i].expects : e->peers[i].flows);
 }

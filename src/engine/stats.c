@@ -1,47 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Collects the counters and walks the caches for reports. */
-#include <string.h>
+#include <assert.h>
 #include "base/err.h"
 #include "priv.h"
 
-static void add_counts(struct cache_counts *c, const struct cache *table)
+static void add_cache(struct cache_counts *c, const struct cache *table, const struct side_counts *n)
 {
 	struct cache_stats cs;
 
 	cache_get_stats(table, &cs);
+	c->active += cs.entries - n->dead;
 	c->objects += cs.entries;
 	c->bytes += cs.bytes;
+	c->add_ok += n->add_ok;
+	c->add_nomem += n->add_nomem;
+	c->add_full += n->add_full;
+	c->update_ok += n->update_ok;
+	c->update_missing += n->update_missing;
+	c->del_ok += n->del_ok;
+	c->del_missing += n->del_missing;
 }
 
-static void fill_counts(struct cache_counts *c, const struct side_counts *n)
+static void add_traffic(struct engine_stats *st, const struct traffic *n)
 {
-	c->active = c->objects - n->dead;
-	c->add_ok = n->add_ok;
-	c->add_nomem = n->add_nomem;
-	c->add_full = n->add_full;
-	c->update_ok = n->update_ok;
-	c->update_missing = n->update_missing;
-	c->del_ok = n->del_ok;
-	c->del_missing = n->del_missing;
+	st->bad_version += n->bad_version;
+	st->bad_header += n->bad_header;
+	st->bad_payload += n->bad_payload;
+	st->bad_type += n->bad_type;
+	st->truncated += n->truncated;
+	st->bad_size += n->bad_size;
+	st->no_key += n->no_key;
+	st->bulk_objects += n->bulk_objects;
+	st->msgs_in += n->msgs_in;
+	st->msgs_out += n->msgs_out;
+	st->dgrams_out += n->dgrams_out;
+}
+
+/* Of this node, and of the peers "from" up to but not "to". */
+static void gather(const struct engine *e, uint8_t from, uint8_t to, struct engine_stats *st)
+{
+	*st = e->st;
+	add_cache(&st->cache[ECACHE_INTERNAL], e->flows, &e->count[OBJ_FLOW]);
+	add_cache(&st->cache[ECACHE_EXP_INTERNAL], e->expects, &e->count[OBJ_EXPECT]);
+	for (uint8_t i = from; i < to; i++) {
+		const struct peer *p = &e->peers[i];
+
+		add_cache(&st->cache[ECACHE_EXTERNAL], p->flows, &p->count[OBJ_FLOW]);
+		add_cache(&st->cache[ECACHE_EXP_EXTERNAL], p->expects, &p->count[OBJ_EXPECT]);
+		add_traffic(st, &p->net);
+		repl_get_stats(p->repl, &st->peer[st->npeers++]);
+	}
+	st->commit_running = e->commit != NULL;
+	st->last_commit = e->last_commit;
+	st->last_commit_took = e->last_commit_took;
 }
 
 void engine_get_stats(const struct engine *e, struct engine_stats *st)
 {
-	*st = e->st;
-	memset(st->cache, 0, sizeof(st->cache));
-	add_counts(&st->cache[ECACHE_INTERNAL], e->flows);
-	add_counts(&st->cache[ECACHE_EXP_INTERNAL], e->expects);
-	st->npeers = e->npeers;
-	for (uint8_t i = 0; i < e->npeers; i++) {
-		add_counts(&st->cache[ECACHE_EXTERNAL], e->peers[i].flows);
-		add_counts(&st->cache[ECACHE_EXP_EXTERNAL], e->peers[i].expects);
-		repl_get_stats(e->peers[i].repl, &st->peer[i]);
-	}
-	for (int i = 0; i < 4; i++)
-		fill_counts(&st->cache[i], &e->count[i]);
-	st->commit_running = e->commit != NULL;
-	st->last_commit = e->last_commit;
-	st->last_commit_took = e->last_commit_took;
+	gather(e, 0, e->npeers, st);
+}
+
+void engine_get_peer_stats(const struct engine *e, uint8_t peer, struct engine_stats *st)
+{
+	assert(peer < e->npeers);
+	gather(e, peer, (uint8_t)(peer + 1), st);
 }
 
 static const struct cache *walk_table(const struct engine *e, const struct engine_walk *w)
@@ -81,7 +103,7 @@ int engine_walk_next(const struct engine *e, struct engine_walk *w, uint32_t *bu
 		}
 		if (!cache_walk_done(&w->w))
 			return CTD_EBUSY;
-		w->peer++;
+		w->peer = w->one_peer ? ENGINE_PEERS : (uint8_t)(w->peer + 1);
 		w->w = (struct cache_walk){ 0 };
 	}
 	return 0;

@@ -41,13 +41,15 @@ static const char *mode_name(uint8_t mode)
 	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
 }
 
-static void check_mode(struct engine *e, struct resync_view *v, const struct wire_ident *id)
+static void check_mode(struct engine *e, struct peer *p, const struct wire_ident *id)
 {
+	struct resync_view *v = &p->view;
+
 	if (id->mode == e->p.repl.mode || v->mode_said)
 		return;
 	v->mode_said = true;
-	log_warning(e->p.log, "the peer runs in mode %s, this node in mode %s: configure both alike",
-		    mode_name(id->mode), mode_name((uint8_t)e->p.repl.mode));
+	log_warning(e->p.log, "the peer%s%s runs in mode %s, this node in mode %s: configure both alike",
+		    peer_word(p, " "), p->name, mode_name(id->mode), mode_name((uint8_t)e->p.repl.mode));
 }
 
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
@@ -70,7 +72,7 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	v->known = true;
 	v->node = id.node;
 	v->life = id.life;
-	check_mode(e, v, &id);
+	check_mode(e, p, &id);
 	began = tick_since(now, id.bulk_age * TICK_MSEC);
 	if (!id.bulk || id.bulk == v->bulk || began < v->gen_since)
 		return;                        /* none, known, or not of this generation */
@@ -89,7 +91,7 @@ static void sweep(struct engine *e, struct peer *p)
 {
 	struct resync_view *v = &p->view;
 	struct cache *c = v->sweep_expects ? p->expects : p->flows;
-	struct side_counts *n = &e->count[v->sweep_expects ? ECACHE_EXP_EXTERNAL : ECACHE_EXTERNAL];
+	struct side_counts *n = &p->count[v->sweep_expects];
 	uint32_t budget = SWEEP_SLICE;
 	cache_ref ref;
 
