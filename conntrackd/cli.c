@@ -4,6 +4,7 @@
  * name), what is neither an option nor its argument is an error. Options are
  * read from left to right; an argument never begins with a dash.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "cli.h"
@@ -57,6 +58,14 @@ static int read_config(struct reader *r)
 	return r->out->config ? 0 : fail(r, "a path is needed after", "-C");
 }
 
+static int read_peer(struct reader *r)
+{
+	if (r->out->peer)
+		return fail(r, "more than one peer: second", "--peer");
+	r->out->peer = next_word(r);
+	return r->out->peer ? 0 : fail(r, "a name is needed after", "--peer");
+}
+
 /* 1: stop reading (help, version). */
 static int read_option(struct reader *r)
 {
@@ -71,6 +80,8 @@ static int read_option(struct reader *r)
 		r->out->role = CLI_VERSION;
 		return 1;
 	}
+	if (strcmp(a, "--peer") == 0)
+		return read_peer(r);
 	if (a[0] != '-' || a[1] == '\0' || a[2] != '\0')
 		return fail(r, a[0] == '-' ? "unknown option" : "not an option:", a);
 	switch (a[1]) {
@@ -88,12 +99,33 @@ static int read_option(struct reader *r)
 	}
 }
 
+static int finish_peer(struct reader *r)
+{
+	struct cli *o = r->out;
+
+	if (!r->has_command)
+		return fail(r, "a command is needed with", "--peer");
+	switch (control_request_peer(&o->request, o->peer)) {
+	case 0:
+		return 0;
+	case -ENOENT:
+		return fail(r, "not the name of a peer:", o->peer);
+	default:
+		snprintf(r->err, r->cap, o->request.cmd == CONTROL_FLUSH_CACHE ?
+			 "-%c takes --peer with `external' only" : "-%c does not take --peer",
+			 control_command_of(o->request.cmd)->letter);
+		return -1;
+	}
+}
+
 static int finish(struct reader *r)
 {
 	struct cli *o = r->out;
 
 	if (r->has_command && o->background)
 		return fail(r, "a command cannot be combined with", "-d");
+	if (o->peer && finish_peer(r) < 0)
+		return -1;
 	if (!r->xml)
 		return 0;
 	if (!r->has_command || !control_command_of(o->request.cmd)->xml)

@@ -14,6 +14,7 @@ struct cli {
 	bool background;
 	const char *config;              /* borrowed from argv, or the default path */
 	struct control_request request;  /* CLI_CLIENT */
+	const char *peer;                /* --peer, borrowed from argv; NULL: not given */
 };
 
 /*

@@ -10,10 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/err.h"
+#include "base/str.h"
 #include "cli.h"
 #include "config/config.h"
 #include "config.h"
 #include "control/call.h"
+#include "control/proto.h"
 #include "daemon/daemon.h"
 #include "daemon/process.h"
 
@@ -22,7 +24,7 @@ static void print_usage(FILE *out)
 	const struct control_command *c;
 
 	fprintf(out, "usage: conntrackd [-C FILE] [-d]\n"
-		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [-x]\n\n"
+		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [-x] [--peer NAME]\n\n"
 		"Daemon:\n"
 		"  -d                      run in the background\n"
 		"  -C FILE                 configuration file (%s)\n"
@@ -32,6 +34,7 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; (c = control_command_at(i)); i++)
 		fprintf(out, "  -%c %-20s %s\n", c->letter, c->args ? c->args : "", c->help);
 	fprintf(out, "  -x %-20s with -i or -e: print XML\n", "");
+	fprintf(out, "  --peer %-16s with -c, -e, -f external, -s, -B or -n: this peer only\n", "NAME");
 }
 
 static void print_version(void)
@@ -47,6 +50,36 @@ static void say_messages(const struct config_msgs *m)
 		process_say(m->v[i].level, m->v[i].text);
 }
 
+static bool has_peer(const struct config_sync *s, const char *name)
+{
+	for (uint8_t i = 0; i < s->n_peers; i++)
+		if (strcmp(s->peers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A request for one peer that was not carried out; most likely the name is mistyped. */
+static void say_no_peer(const char *name, const struct config_sync *s, int code)
+{
+	char line[256];
+	struct strbuf b;
+
+	strbuf_init(&b, line, sizeof(line));
+	if (code != CONTROL_CODE_NO_PEER) {
+		strbuf_addf(&b, "nothing done for peer `%s': %s", name,
+			    code ? control_code_text(code) : "the daemon is too old");
+	} else if (has_peer(s, name)) {
+		strbuf_addf(&b, "the daemon was started without peer `%s'", name);
+	} else if (!s->n_peers || !s->peers[0].name[0]) {
+		strbuf_addf(&b, "no peer `%s', the configuration names none", name);
+	} else {
+		strbuf_addf(&b, "no peer `%s', there are", name);
+		for (uint8_t i = 0; i < s->n_peers; i++)
+			strbuf_addf(&b, "%s %s", i ? "," : "", s->peers[i].name);
+	}
+	process_say(LOG_LVL_ERROR, line);
+}
+
 static int run_client(const struct cli *cli, const struct config *c)
 {
 	char err[256];
@@ -57,6 +90,10 @@ static int run_client(const struct cli *cli, const struct config *c)
 	if (control_call(c->general.socket_path, &cli->request, STDOUT_FILENO, err, sizeof(err),
 			 &code) < 0) {
 		process_say(LOG_LVL_ERROR, err);
+		return EXIT_FAILURE;
+	}
+	if (cli->request.peer[0] && code != CONTROL_CODE_OK) {
+		say_no_peer(cli->peer, &c->sync, code);
 		return EXIT_FAILURE;
 	}
 	/* A request that was delivered counts as success, whatever became of it. */

@@ -46,9 +46,12 @@ enum control_report {
 #define CONTROL_INTERNAL 4u
 #define CONTROL_EXTERNAL 8u
 
+#define CONTROL_PEER_NAME 16         /* room for the name of a peer, with the NUL */
+
 struct control_request {
 	enum control_cmd cmd;
 	uint32_t what;               /* CONTROL_* bits */
+	char peer[CONTROL_PEER_NAME]; /* restricted to this one; "": all peers */
 	bool xml;                    /* dumps */
 	enum control_report report;  /* CONTROL_REPORT */
 	bool old_word;               /* asked for by an outdated word: warn */
@@ -61,6 +64,7 @@ struct control_command {
 	const char *args;            /* accepted words, "a|b"; NULL if none */
 	const char *help;            /* half a line for the usage text */
 	bool xml;                    /* may be asked for in XML */
+	bool per_peer;               /* may be restricted to one peer */
 	bool changes;                /* changes a cache, the kernel or the daemon */
 };
 
@@ -84,8 +88,15 @@ void control_request_init(struct control_request *rq, enum control_cmd cmd);
 int control_request_arg(struct control_request *rq, const char *word);
 
 /*
- * Request line to request: "COMMAND [WORD] [xml]", without line end. Modifies
- * nothing on error: CTD_ESYNTAX.
+ * Restrict a request, argument applied, to the peer of this name. 0; -EINVAL if
+ * it concerns no peer: of -f only the external cache does; -ENOENT if no peer
+ * can have this name.
+ */
+int control_request_peer(struct control_request *rq, const char *name);
+
+/*
+ * Request line to request: "COMMAND [WORD] [peer=NAME] [xml]", without line end.
+ * Modifies nothing on error: CTD_ESYNTAX.
  */
 int control_request_parse(struct control_request *rq, const char *line);
 

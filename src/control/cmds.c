@@ -23,27 +23,27 @@ _Static_assert(CONTROL_EXTERNAL == ADMIN_EXTERNAL, "same bits");
 
 static const struct control_command commands[CONTROL_CMDS] = {
 	[CONTROL_COMMIT] = { CONTROL_COMMIT, 'c', "commit", "ct|expect",
-			     "commit the external cache to the kernel", false, true },
+			     "commit the external cache to the kernel", false, true, true },
 	[CONTROL_FLUSH_CACHE] = { CONTROL_FLUSH_CACHE, 'f', "flush-cache", "internal|external",
-				  "flush the internal and external cache", false, true },
+				  "flush the internal and external cache", false, true, true },
 	[CONTROL_FLUSH_KERNEL] = { CONTROL_FLUSH_KERNEL, 'F', "flush-kernel", "ct|expect",
-				   "flush the kernel tables", false, true },
+				   "flush the kernel tables", false, false, true },
 	[CONTROL_RESYNC_KERNEL] = { CONTROL_RESYNC_KERNEL, 'R', "resync-kernel", "ct|expect",
-				    "read the kernel tables into the internal cache", false, true },
+				    "read the kernel tables into the internal cache", false, false, true },
 	[CONTROL_DUMP_INTERNAL] = { CONTROL_DUMP_INTERNAL, 'i', "dump-internal", "ct|expect",
-				    "show the internal cache", true, false },
+				    "show the internal cache", true, false, false },
 	[CONTROL_DUMP_EXTERNAL] = { CONTROL_DUMP_EXTERNAL, 'e', "dump-external", "ct|expect",
-				    "show the external cache", true, false },
+				    "show the external cache", true, true, false },
 	[CONTROL_BULK] = { CONTROL_BULK, 'B', "bulk", NULL,
-			   "send the whole internal cache to the peers", false, true },
+			   "send the whole internal cache to the peers", false, true, true },
 	[CONTROL_REQUEST_RESYNC] = { CONTROL_REQUEST_RESYNC, 'n', "request-resync", NULL,
-				     "ask the peers to send their internal cache", false, true },
+				     "ask the peers to send their internal cache", false, true, true },
 	[CONTROL_PURGE] = { CONTROL_PURGE, 't', "purge", NULL,
-			    "flush the kernel table after PurgeTimeout", false, true },
-	[CONTROL_KILL] = { CONTROL_KILL, 'k', "kill", NULL, "end the daemon", false, true },
+			    "flush the kernel table after PurgeTimeout", false, false, true },
+	[CONTROL_KILL] = { CONTROL_KILL, 'k', "kill", NULL, "end the daemon", false, false, true },
 	[CONTROL_REPORT] = { CONTROL_REPORT, 's', "stats",
 			     "network|cache|runtime|link|rsqueue|process|queue|ct|expect",
-			     "show statistics", false, false },
+			     "show statistics", false, true, false },
 };
 
 /* An argument word, what it selects, and whether it is an outdated one. */
@@ -155,9 +155,22 @@ int control_request_arg(struct control_request *rq, const char *word)
 	return -EINVAL;
 }
 
+int control_request_peer(struct control_request *rq, const char *name)
+{
+	const size_t len = strlen(name);
+
+	if (!commands[rq->cmd].per_peer ||
+	    (rq->cmd == CONTROL_FLUSH_CACHE && (rq->what & CONTROL_INTERNAL)))
+		return -EINVAL;
+	if (len == 0 || len >= sizeof(rq->peer) || strchr(name, ' ') || strchr(name, '\n'))
+		return -ENOENT;
+	memcpy(rq->peer, name, len + 1);
+	return 0;
+}
+
 /* ---- request lines ---- */
 
-#define LINE_WORDS 3
+#define LINE_WORDS 4
 #define WORD_MAX   32
 
 /* Cut a line at its spaces. Number of words, or CTD_ESYNTAX. */
@@ -189,13 +202,27 @@ static const struct control_command *command_by_word(const char *word)
 	return NULL;
 }
 
+#define PEER_WORD "peer="
+#define PEER_LEN  (sizeof(PEER_WORD) - 1)
+
+/* One of the words behind the command; an argument can only be the first of them. */
+static int take_word(struct control_request *rq, const char *word, bool first)
+{
+	if (commands[rq->cmd].xml && !rq->xml && strcmp(word, "xml") == 0) {
+		rq->xml = true;
+		return 0;
+	}
+	if (!rq->peer[0] && strncmp(word, PEER_WORD, PEER_LEN) == 0)
+		return control_request_peer(rq, word + PEER_LEN);
+	return first ? control_request_arg(rq, word) : -EINVAL;
+}
+
 int control_request_parse(struct control_request *rq, const char *line)
 {
 	const struct control_command *cmd;
 	char words[LINE_WORDS][WORD_MAX];
 	struct control_request got;
 	int n = split(line, words);
-	int i = 1;
 
 	if (n < 0)
 		return n;
@@ -203,14 +230,9 @@ int control_request_parse(struct control_request *rq, const char *line)
 	if (!cmd)
 		return CTD_ESYNTAX;
 	control_request_init(&got, cmd->cmd);
-	if (cmd->xml && n > 1 && strcmp(words[n - 1], "xml") == 0) {
-		got.xml = true;
-		n--;
-	}
-	if (i < n && control_request_arg(&got, words[i++]) < 0)
-		return CTD_ESYNTAX;
-	if (i < n)
-		return CTD_ESYNTAX;
+	for (int i = 1; i < n; i++)
+		if (take_word(&got, words[i], i == 1) < 0)
+			return CTD_ESYNTAX;
 	*rq = got;
 	return 0;
 }
@@ -218,6 +240,7 @@ int control_request_parse(struct control_request *rq, const char *line)
 static bool same(const struct control_request *a, const struct control_request *b)
 {
 	return a->cmd == b->cmd && a->what == b->what && a->xml == b->xml &&
+	       strcmp(a->peer, b->peer) == 0 &&
 	       (a->cmd != CONTROL_REPORT || a->report == b->report);
 }
 
@@ -229,6 +252,7 @@ static const char *arg_word(const struct control_request *rq)
 
 	control_request_init(&plain, rq->cmd);
 	plain.xml = rq->xml;
+	memcpy(plain.peer, rq->peer, sizeof(plain.peer));
 	if (same(rq, &plain))
 		return "";
 	for (a = args_of(rq->cmd); a->word; a++)
@@ -242,12 +266,15 @@ int control_request_format(const struct control_request *rq, char *buf, size_t c
 	const char *word = arg_word(rq);
 	struct strbuf b;
 
-	if (!word || (rq->xml && !commands[rq->cmd].xml))
+	if (!word || (rq->xml && !commands[rq->cmd].xml) ||
+	    (rq->peer[0] && !commands[rq->cmd].per_peer))
 		return -EINVAL;
 	strbuf_init(&b, buf, cap);
 	strbuf_add(&b, commands[rq->cmd].word);
 	if (*word)
 		strbuf_addf(&b, " %s", word);
+	if (rq->peer[0])
+		strbuf_addf(&b, " " PEER_WORD "%s", rq->peer);
 	if (rq->xml)
 		strbuf_add(&b, " xml");
 	return b.cut ? -ENOSPC : (int)b.len;

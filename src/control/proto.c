@@ -26,6 +26,8 @@ enum control_code control_code_of(int err)
 	case -EPERM:
 	case -EACCES:
 		return CONTROL_CODE_NOT_ALLOWED;
+	case -ENOENT:
+		return CONTROL_CODE_NO_PEER;
 	case -ETIMEDOUT:
 		return CONTROL_CODE_TIMEOUT;
 	case CTD_EBUSY:
@@ -50,6 +52,8 @@ const char *control_code_text(enum control_code code)
 		return "bad request";
 	case CONTROL_CODE_NOT_ALLOWED:
 		return "not allowed";
+	case CONTROL_CODE_NO_PEER:
+		return "no such peer";
 	case CONTROL_CODE_TIMEOUT:
 		return "no request within the time limit";
 	case CONTROL_CODE_BUSY:

@@ -151,12 +151,71 @@ Test(cmds, lines_and_requests)
 	check_line("stats expect", "stats expect");
 }
 
+Test(cmds, lines_for_one_peer)
+{
+	struct control_request rq;
+
+	check_line("commit peer=b", "commit peer=b");
+	check_line("commit ct peer=b", "commit ct peer=b");
+	check_line("flush-cache e peer=b", "flush-cache external peer=b");
+	check_line("dump-external peer=b xml", "dump-external peer=b xml");
+	check_line("dump-external ct xml peer=b", "dump-external peer=b xml");
+	check_line("dump-external exp peer=b xml", "dump-external expect peer=b xml");
+	check_line("stats peer=abcdefghijklmno", "stats peer=abcdefghijklmno");
+	check_line("stats link peer=peer=", "stats link peer=peer=");
+	check_line("bulk peer=b", "bulk peer=b");
+	check_line("request-resync peer=b", "request-resync peer=b");
+	cr_assert_eq(control_request_parse(&rq, "commit ct peer=left-2"), 0);
+	cr_assert_str_eq(rq.peer, "left-2");
+	cr_assert_eq(rq.what, CONTROL_CT);
+	/* No number says so: asked by number, all peers would be meant. */
+	cr_assert_eq(control_request_number(&rq), -EINVAL);
+}
+
+Test(cmds, which_requests_concern_a_peer)
+{
+	const char yes[] = "ceBns", no[] = "iFRtk";
+	struct control_request rq;
+	size_t i;
+
+	for (i = 0; yes[i]; i++) {
+		rq = ask(yes[i], NULL);
+		cr_assert_eq(control_request_peer(&rq, "b"), 0, "-%c", yes[i]);
+		cr_assert_str_eq(rq.peer, "b");
+	}
+	for (i = 0; no[i]; i++) {
+		rq = ask(no[i], NULL);
+		cr_assert_eq(control_request_peer(&rq, "b"), -EINVAL, "-%c", no[i]);
+		cr_assert_str_eq(rq.peer, "");
+	}
+	rq = ask('f', NULL);
+	cr_assert_eq(control_request_peer(&rq, "b"), -EINVAL);
+	rq = ask('f', "internal");
+	cr_assert_eq(control_request_peer(&rq, "b"), -EINVAL);
+	rq = ask('f', "external");
+	cr_assert_eq(control_request_peer(&rq, "b"), 0);
+}
+
+Test(cmds, names_no_peer_can_have)
+{
+	struct control_request rq = ask('e', NULL);
+
+	cr_assert_eq(control_request_peer(&rq, ""), -ENOENT);
+	cr_assert_eq(control_request_peer(&rq, "abcdefghijklmnop"), -ENOENT);
+	cr_assert_eq(control_request_peer(&rq, "a b"), -ENOENT);
+	cr_assert_eq(control_request_peer(&rq, "a\nb"), -ENOENT);
+	cr_assert_str_eq(rq.peer, "");
+}
+
 Test(cmds, bad_lines)
 {
 	static const char *const bad[] = {
 		"", " ", "commit ", " commit", "commit  ct", "comm", "commit foo", "commit ct xml",
 		"commit xml", "stats xml", "kill now", "dump-internal xml xml",
-		"dump-internal ct expect", "dump-internal ct expect xml", "Commit", "commit ct ct",
+		"commit peer=", "commit peer=abcdefghijklmnop", "commit peer=a peer=b",
+		"commit peer=b ct", "commit ct expect peer=b", "flush-cache peer=b",
+		"flush-cache internal peer=b", "dump-internal peer=b", "kill peer=b",
+		"commit pee", "commit peer=b ", "dump-internal ct expect", "dump-internal ct expect xml", "Commit", "commit ct ct",
 		"stats aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 	struct control_request rq = { .cmd = CONTROL_KILL, .what = 77 };
