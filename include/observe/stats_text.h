@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 
 /* Room for any report but the resend queue, whose lines come one by one. */
-#define STATS_TEXT_MAX 8192
+#define STATS_TEXT_MAX 16384
 
 enum stats_link_kind { STATS_LINK_UDP, STATS_LINK_MULTICAST, STATS_LINK_TCP };
 enum stats_link_state { STATS_LINK_RUNNING, STATS_LINK_NO_CARRIER, STATS_LINK_DOWN };
@@ -24,7 +24,8 @@ struct stats_link {
 	enum stats_link_kind kind;
 	enum stats_link_state state;
 	char device[16];
-	bool active;                   /* the one used for sending */
+	char peer[16];                 /* whom it leads to; "": the only one, not shown */
+	bool active;                   /* the one used for sending to this peer */
 	bool server, client;           /* TCP: connected */
 	uint64_t bytes_out, bytes_in;
 	uint64_t packets_out, packets_in;

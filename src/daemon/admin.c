@@ -23,8 +23,10 @@ struct admin_job {
 	uint64_t tag;                   /* REPLY_JOB */
 	bool done;
 	bool xml;
+	int peer;                       /* of a report: PEER_ALL, or this one */
 	struct engine_walk walk;        /* REPLY_LISTING */
 	uint32_t pos;                   /* REPLY_RSQUEUE: place; REPLY_TEXT: bytes given out */
+	uint8_t queue;                  /* REPLY_RSQUEUE: whose */
 	bool started;                   /* REPLY_RSQUEUE: headline is out */
 	size_t len;
 	char text[];                    /* REPLY_TEXT */
@@ -89,10 +91,17 @@ static ssize_t fill_rsqueue(struct daemon *d, struct admin_job *j, char *buf, si
 	strbuf_init(&b, buf, cap);
 	if (!j->started) {
 		j->started = true;
-		report_text(d, REPORT_RSQUEUE, &b);
+		j->queue = j->peer == PEER_ALL ? 0 : (uint8_t)j->peer;
+		report_text(d, REPORT_RSQUEUE, j->peer, &b);
 	}
-	while (b.len + 128 < cap && engine_window_next(d->engine, 0, &j->pos, &s))
-		stats_text_rsqueue_line(&b, &s);
+	while (b.len + 128 < cap && j->queue < d->n_peers) {
+		if (engine_window_next(d->engine, j->queue, &j->pos, &s)) {
+			stats_text_rsqueue_line(&b, &s);
+			continue;
+		}
+		j->queue = j->peer == PEER_ALL ? (uint8_t)(j->queue + 1) : d->n_peers;
+		j->pos = 0;
+	}
 	return (ssize_t)b.len;
 }
 
@@ -155,7 +164,7 @@ static void job_free(struct daemon *d, struct admin_job *j)
 }
 
 static int start_listing(struct daemon *d, struct control_client *cl,
-			 const struct control_request *rq)
+			 const struct control_request *rq, int peer)
 {
 	const bool internal = rq->cmd == CONTROL_DUMP_INTERNAL;
 	const bool expects = (rq->what & CONTROL_EXPECT) && !(rq->what & CONTROL_CT);
@@ -164,23 +173,28 @@ static int start_listing(struct daemon *d, struct control_client *cl,
 	if (!j)
 		return -ENOMEM;
 	j->xml = rq->xml;
+	j->walk.one_peer = peer != PEER_ALL;
+	j->walk.peer = j->walk.one_peer ? (uint8_t)peer : 0;
 	j->walk.which = expects ? (internal ? ECACHE_EXP_INTERNAL : ECACHE_EXP_EXTERNAL) :
 				  (internal ? ECACHE_INTERNAL : ECACHE_EXTERNAL);
 	return 0;
 }
 
-static int start_report(struct daemon *d, struct control_client *cl, enum control_report which)
+static int start_report(struct daemon *d, struct control_client *cl, enum control_report which,
+			int peer)
 {
+	const bool queue = which == REPORT_RSQUEUE;
 	struct admin_job *j;
 	struct strbuf b;
 
-	if (which == REPORT_RSQUEUE)
-		return job_new(d, cl, REPLY_RSQUEUE, 0) ? 0 : -ENOMEM;
-	j = job_new(d, cl, REPLY_TEXT, STATS_TEXT_MAX);
+	j = job_new(d, cl, queue ? REPLY_RSQUEUE : REPLY_TEXT, queue ? 0 : STATS_TEXT_MAX);
 	if (!j)
 		return -ENOMEM;
+	j->peer = peer;
+	if (queue)
+		return 0;
 	strbuf_init(&b, j->text, STATS_TEXT_MAX);
-	report_text(d, which, &b);
+	report_text(d, which, peer, &b);
 	j->len = b.len;
 	return 0;
 }
@@ -200,6 +214,11 @@ static int start_job(struct daemon *d, struct control_client *cl, enum admin_cmd
 	return 0;
 }
 
+static uint32_t what_of(const struct control_request *rq, int peer)
+{
+	return peer == PEER_ALL ? rq->what : rq->what | ADMIN_PEER((unsigned int)peer);
+}
+
 static int on_start(void *ctx, struct control_client *cl, const struct control_request *rq)
 {
 	static const enum admin_cmd admin_of[] = {
@@ -212,13 +231,19 @@ static int on_start(void *ctx, struct control_client *cl, const struct control_r
 		[CONTROL_PURGE] = ADMIN_PURGE,
 	};
 	struct daemon *d = ctx;
+	int peer = PEER_ALL;
 
+	if (rq->peer[0]) {
+		peer = peers_find(d, rq->peer);
+		if (peer < 0)
+			return peer;
+	}
 	switch (rq->cmd) {
 	case CONTROL_DUMP_INTERNAL:
 	case CONTROL_DUMP_EXTERNAL:
-		return start_listing(d, cl, rq);
+		return start_listing(d, cl, rq, peer);
 	case CONTROL_REPORT:
-		return start_report(d, cl, rq->report);
+		return start_report(d, cl, rq->report, peer);
 	case CONTROL_KILL:
 		if (!job_new(d, cl, REPLY_UNTIL_END, 0))
 			return -ENOMEM;
@@ -227,7 +252,7 @@ static int on_start(void *ctx, struct control_client *cl, const struct control_r
 	case CONTROL_CMDS:
 		return CTD_EUNSUPPORTED;
 	default:
-		return start_job(d, cl, admin_of[rq->cmd], rq->what);
+		return start_job(d, cl, admin_of[rq->cmd], what_of(rq, peer));
 	}
 }
 

@@ -95,7 +95,7 @@ static struct engine *make_engine(struct daemon *d)
 	const struct config_sync *s = &d->cfg->sync;
 	struct engine_params p = {
 		.seed = fresh_seed(),
-		.npeers = s->n_peers ? 1 : 0,
+		.npeers = s->n_peers,
 		.wire = { .window_scale = s->window_tracking, .no_timeout = s->commit_timeout != 0 },
 		.cache_limit = d->cfg->general.hash_limit,
 		.expect_sync = s->expect_sync,
@@ -112,6 +112,8 @@ static struct engine *make_engine(struct daemon *d)
 
 	_Static_assert(sizeof(p.expect_helpers) == sizeof(s->expect_helpers), "helper lists differ");
 	memcpy(p.expect_helpers, s->expect_helpers, sizeof(p.expect_helpers));
+	for (uint8_t i = 0; i < s->n_peers; i++)
+		p.peer_names[i] = s->peers[i].name;
 	repl_params_from(s, &p.repl);
 	return engine_new(&p, clock_now());
 }
@@ -203,7 +205,7 @@ static int build(struct daemon *d, bool background)
 	err = open_core(d);
 	if (!err)
 		err = admin_open(d);
-	if (!err && d->cfg->sync.n_peers)
+	if (!err)
 		err = peers_open(d);
 	if (!err)
 		err = tables_open(d);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Between the engine and the dedicated link: received datagrams go in, what the
- * engine has for the peer goes out in batches, as far as the socket takes it.
+ * Between the engine and the dedicated links: received datagrams go in, what the
+ * engine has for a peer goes out in batches, as far as the socket takes it. Each
+ * peer has links of its own.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "priv.h"
 #include "transport/links.h"
 
-#define DGRAM_SLICE (4u * CHAN_BATCH)       /* datagrams per turn */
+#define BATCHES 4       /* of CHAN_BATCH datagrams per turn, but one for each peer */
 
 static void addr_from(struct chan_addr *to, const struct addr *from, uint8_t family, bool given)
 {
@@ -48,60 +49,114 @@ static void chan_from(struct chan_params *p, const struct config_link *l, bool i
 
 static void on_datagram(void *ctx, size_t link, const struct chan_msg *m)
 {
-	struct daemon *d = ctx;
+	struct peer_links *p = ctx;
+	struct daemon *d = p->d;
 
-	if (streams_input(&d->streams, d->engine, loop_now(d->loop), 0, d->links, link, m))
-		links_heard(d->links, link);
+	if (streams_input(&p->streams, d->engine, loop_now(d->loop), p->index, p->links, link, m))
+		links_heard(p->links, link);
+}
+
+static int peer_open(struct daemon *d, const struct config_peer *c, struct peer_links *p)
+{
+	struct chan_params params[CONFIG_LINKS];
+	int err;
+
+	for (uint8_t i = 0; i < c->n_links; i++)
+		chan_from(&params[i], &c->links[i], i == c->default_link,
+			  d->cfg->sync.error_queue);
+	err = links_open(params, c->n_links, d->log, &p->links);
+	if (err < 0)
+		return err;
+	links_start(p->links, d->loop, d->cfg->general.event_limit, on_datagram, p);
+	return 0;
 }
 
 int peers_open(struct daemon *d)
 {
-	const struct config_peer *s = &d->cfg->sync.peers[0];
-	struct chan_params p[CONFIG_LINKS];
-	int err;
+	const struct config_sync *s = &d->cfg->sync;
 
-	for (uint8_t i = 0; i < s->n_links; i++)
-		chan_from(&p[i], &s->links[i], i == s->default_link,
-			  d->cfg->sync.error_queue);
-	err = links_open(p, s->n_links, d->log, &d->links);
-	if (err < 0)
-		return err;
-	links_start(d->links, d->loop, d->cfg->general.event_limit, on_datagram, d);
+	_Static_assert(CONFIG_PEERS <= ENGINE_PEERS, "more peers than the engine has");
+	for (; d->n_peers < s->n_peers; d->n_peers++) {
+		struct peer_links *p = &d->peers[d->n_peers];
+		int err;
+
+		*p = (struct peer_links){ .d = d, .index = d->n_peers };
+		err = peer_open(d, &s->peers[d->n_peers], p);
+		if (err < 0)
+			return err;
+	}
 	return 0;
 }
 
 void peers_close(struct daemon *d)
 {
-	if (!d->links)
-		return;
-	links_stop(d->links);
-	links_close(d->links);
-	d->links = NULL;
-	streams_fini(&d->streams);
+	while (d->n_peers) {
+		struct peer_links *p = &d->peers[--d->n_peers];
+
+		links_stop(p->links);
+		links_close(p->links);
+		streams_fini(&p->streams);
+	}
 }
 
+/* A batch for one peer. True: it has more, and its link takes it. */
+static bool peer_batch(struct peer_links *p, tick_t now)
+{
+	uint8_t *buf;
+	size_t cap, len, n;
+
+	for (n = 0; n < CHAN_BATCH; n++) {
+		/* No room: the links flush when the socket takes more, and the loop comes back here. */
+		buf = links_space(p->links, &cap);
+		len = buf ? engine_datagram(p->d->engine, now, p->index, buf, cap) : 0;
+		if (!len)
+			break;
+		links_queue(p->links, len);
+	}
+	links_flush(p->links);
+	return n == CHAN_BATCH;
+}
+
+/*
+ * Batch by batch round all peers, so that one with a bulk to be sent does not
+ * keep the others waiting; who is first changes with each turn.
+ */
 bool peers_turn(struct daemon *d)
 {
 	const tick_t now = loop_now(d->loop);
-	size_t cap, len, n = 0;
-	uint8_t *buf = NULL;
+	uint32_t more = (1u << d->n_peers) - 1;
+	int batches = BATCHES;
 
-	if (!d->links)
-		return false;
-	/* No room: the links flush when the socket takes more, and the loop comes back here. */
-	while (n < DGRAM_SLICE && (buf = links_space(d->links, &cap))) {
-		len = engine_datagram(d->engine, now, 0, buf, cap);
-		if (!len)
-			break;
-		links_queue(d->links, len);
-		if (++n % CHAN_BATCH == 0)
-			links_flush(d->links);
+	while (more && batches > 0) {
+		for (uint8_t i = 0; i < d->n_peers; i++) {
+			const uint8_t k = (uint8_t)((d->first_peer + i) % d->n_peers);
+
+			if (!(more & 1u << k))
+				continue;
+			if (!peer_batch(&d->peers[k], now))
+				more &= ~(1u << k);
+			batches--;
+		}
 	}
-	links_flush(d->links);
-	return n == DGRAM_SLICE;
+	if (d->n_peers)
+		d->first_peer = (uint8_t)((d->first_peer + 1) % d->n_peers);
+	return more != 0;
 }
 
-size_t peers_stats(const struct daemon *d, struct stats_link *out, size_t cap)
+int peers_find(const struct daemon *d, const char *name)
+{
+	for (uint8_t i = 0; i < d->n_peers; i++)
+		if (strcmp(d->cfg->sync.peers[i].name, name) == 0)
+			return i;
+	return -ENOENT;
+}
+
+static bool means(int peer, uint8_t k)
+{
+	return peer == PEER_ALL || peer == k;
+}
+
+static void link_stats(const struct peer_links *p, size_t i, struct stats_link *out)
 {
 	static const enum stats_link_kind kinds[] = {
 		[CHAN_MCAST] = STATS_LINK_MULTICAST, [CHAN_UDP] = STATS_LINK_UDP, [CHAN_TCP] = STATS_LINK_TCP,
@@ -110,42 +165,51 @@ size_t peers_stats(const struct daemon *d, struct stats_link *out, size_t cap)
 		[CHAN_DOWN] = STATS_LINK_DOWN, [CHAN_NO_CARRIER] = STATS_LINK_NO_CARRIER,
 		[CHAN_RUNNING] = STATS_LINK_RUNNING,
 	};
-	const size_t n = d->links ? links_count(d->links) : 0;
-
-	for (size_t i = 0; i < n && i < cap; i++) {
-		struct chan *c = links_chan(d->links, i);
-		const struct chan_params *p = chan_get_params(c);
-		struct chan_stats cs;
-
-		chan_get_stats(c, &cs);
-		out[i] = (struct stats_link){
-			.kind = kinds[p->kind],
-			.state = states[chan_check(c)],
-			.server = cs.server, .client = cs.client,
-			.active = i == links_current(d->links),
-			.bytes_out = cs.bytes_out, .bytes_in = cs.bytes_in,
-			.packets_out = cs.packets_out, .packets_in = cs.packets_in,
-			.errors_out = cs.errors_out, .errors_in = cs.errors_in,
-		};
-		memcpy(out[i].device, p->interface, sizeof(out[i].device));
-	}
-	return n < cap ? n : cap;
-}
-
-void peers_errorq(const struct daemon *d, struct stats_queue *q)
-{
-	const size_t n = d->links ? links_count(d->links) : 0;
+	struct chan *c = links_chan(p->links, i);
+	const struct chan_params *cp = chan_get_params(c);
 	struct chan_stats cs;
 
-	*q = (struct stats_queue){ .max = d->cfg->sync.error_queue };
-	for (size_t i = 0; i < n; i++) {
-		struct chan *c = links_chan(d->links, i);
+	chan_get_stats(c, &cs);
+	*out = (struct stats_link){
+		.kind = kinds[cp->kind],
+		.state = states[chan_check(c)],
+		.server = cs.server, .client = cs.client,
+		.active = i == links_current(p->links),
+		.bytes_out = cs.bytes_out, .bytes_in = cs.bytes_in,
+		.packets_out = cs.packets_out, .packets_in = cs.packets_in,
+		.errors_out = cs.errors_out, .errors_in = cs.errors_in,
+	};
+	memcpy(out->device, cp->interface, sizeof(out->device));
+	_Static_assert(sizeof(out->peer) == CONFIG_PEER_NAME, "names of peers differ");
+	memcpy(out->peer, p->d->cfg->sync.peers[p->index].name, sizeof(out->peer));
+}
 
-		if (chan_get_params(c)->kind != CHAN_TCP)
-			continue;
-		chan_get_stats(c, &cs);
-		q->now += cs.waiting;
-		q->full += cs.full;
-		q->max = cs.slots;
-	}
+size_t peers_stats(const struct daemon *d, int peer, struct stats_link *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (uint8_t k = 0; k < d->n_peers; k++)
+		for (size_t i = 0; means(peer, k) && i < links_count(d->peers[k].links) && n < cap; i++)
+			link_stats(&d->peers[k], i, &out[n++]);
+	return n;
+}
+
+static void add_errorq(struct chan *c, struct stats_queue *q)
+{
+	struct chan_stats cs;
+
+	if (chan_get_params(c)->kind != CHAN_TCP)
+		return;
+	chan_get_stats(c, &cs);
+	q->now += cs.waiting;
+	q->full += cs.full;
+	q->max = cs.slots;
+}
+
+void peers_errorq(const struct daemon *d, int peer, struct stats_queue *q)
+{
+	*q = (struct stats_queue){ .max = d->cfg->sync.error_queue };
+	for (uint8_t k = 0; k < d->n_peers; k++)
+		for (size_t i = 0; means(peer, k) && i < links_count(d->peers[k].links); i++)
+			add_errorq(links_chan(d->peers[k].links, i), q);
 }

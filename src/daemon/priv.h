@@ -29,6 +29,14 @@ struct tables {
 	uint64_t apply_failed;
 };
 
+/* The links to one peer (peers.c). */
+struct peer_links {
+	struct daemon *d;
+	uint8_t index;                    /* of the engine's session, of the configuration */
+	struct links *links;
+	struct streams streams;           /* what comes in over them */
+};
+
 struct strbuf;
 struct stats_link;
 struct stats_queue;
@@ -41,8 +49,9 @@ struct daemon {
 	struct filter *filter;
 	struct engine *engine;
 	struct tables tables;
-	struct links *links;              /* NULL: none configured */
-	struct streams streams;           /* what comes in over them */
+	struct peer_links peers[CONFIG_PEERS];
+	uint8_t n_peers;
+	uint8_t first_peer;               /* served first in the next turn */
 	struct control_sock *control;
 	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
 	struct loop_signal sig_term, sig_int, sig_hup;
@@ -68,13 +77,19 @@ int peers_open(struct daemon *d);
 void peers_close(struct daemon *d);
 /* Send what the engine has for the peers, a slice. True: there is more. */
 bool peers_turn(struct daemon *d);
-/* Statistics of each link; returns how many. */
-size_t peers_stats(const struct daemon *d, struct stats_link *out, size_t cap);
-/* What the links could not send yet, together. */
-void peers_errorq(const struct daemon *d, struct stats_queue *q);
+/* All peers, where a command can name one. */
+#define PEER_ALL (-1)
+
+/* Index of the peer of this name, or -ENOENT. */
+int peers_find(const struct daemon *d, const char *name);
+
+/* Statistics of the links to a peer, or of all; returns how many. */
+size_t peers_stats(const struct daemon *d, int peer, struct stats_link *out, size_t cap);
+/* What these links could not send yet, together. */
+void peers_errorq(const struct daemon *d, int peer, struct stats_queue *q);
 
 /* ---- report.c ---- */
-void report_text(struct daemon *d, enum control_report which, struct strbuf *b);
+void report_text(struct daemon *d, enum control_report which, int peer, struct strbuf *b);
 
 /* ---- admin.c ---- */
 int admin_open(struct daemon *d);

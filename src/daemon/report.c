@@ -21,9 +21,9 @@ static void runtime_stats(const struct daemon *d, struct stats_runtime *r)
 	};
 }
 
-void report_text(struct daemon *d, enum control_report which, struct strbuf *b)
+void report_text(struct daemon *d, enum control_report which, int peer, struct strbuf *b)
 {
-	struct stats_link links[LINKS_MAX];
+	struct stats_link links[CONFIG_PEERS * LINKS_MAX];
 	struct engine_stats es;
 	struct stats_view v = {
 		.engine = &es,
@@ -32,9 +32,12 @@ void report_text(struct daemon *d, enum control_report which, struct strbuf *b)
 		.links = links,
 	};
 
-	engine_get_stats(d->engine, &es);
-	peers_errorq(d, &v.errorq);
-	v.n_links = peers_stats(d, links, LINKS_MAX);
+	if (peer == PEER_ALL)
+		engine_get_stats(d->engine, &es);
+	else
+		engine_get_peer_stats(d->engine, (uint8_t)peer, &es);
+	peers_errorq(d, peer, &v.errorq);
+	v.n_links = peers_stats(d, peer, links, sizeof(links) / sizeof(links[0]));
 	runtime_stats(d, &v.runtime);
 	if (!v.sync && which != REPORT_RUNTIME)
 		return;

@@ -126,25 +126,36 @@ static const char *connected(bool yes)
 	return yes ? "connected" : "disconnected";
 }
 
-/* The link in use, else the first one. */
-static void active_link(struct strbuf *b, const struct stats_view *v)
+static void link_peer(struct strbuf *b, const struct stats_link *l)
 {
-	const struct stats_link *l = v->links;
-	size_t i;
+	if (l->peer[0])
+		strbuf_addf(b, " peer=%s", l->peer);
+}
 
-	if (v->n_links == 0)
-		return;
-	for (i = 0; i < v->n_links; i++) {
-		if (v->links[i].active) {
-			l = &v->links[i];
-			break;
-		}
-	}
-	strbuf_addf(b, "%s traffic (active device=%s)", link_kind(l), l->device);
+static void active_link(struct strbuf *b, const struct stats_link *l)
+{
+	strbuf_addf(b, "%s traffic (active device=%s", link_kind(l), l->device);
+	link_peer(b, l);
+	strbuf_add(b, ")");
 	if (l->kind == STATS_LINK_TCP)
 		strbuf_addf(b, " server=%s client=%s", connected(l->server), connected(l->client));
 	strbuf_add(b, ":\n");
 	link_traffic(b, l);
+}
+
+/* The link in use, one to each peer, else the first one. */
+static void active_links(struct strbuf *b, const struct stats_view *v)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < v->n_links; i++) {
+		if (!v->links[i].active)
+			continue;
+		active_link(b, &v->links[i]);
+		n++;
+	}
+	if (!n && v->n_links)
+		active_link(b, v->links);
 }
 
 void stats_text_link(struct strbuf *b, const struct stats_view *v)
@@ -152,8 +163,10 @@ void stats_text_link(struct strbuf *b, const struct stats_view *v)
 	const struct stats_link *l;
 
 	for (l = v->links; l < v->links + v->n_links; l++) {
-		strbuf_addf(b, "%s traffic device=%s status=%s role=%s:\n", link_kind(l), l->device,
+		strbuf_addf(b, "%s traffic device=%s status=%s role=%s", link_kind(l), l->device,
 			    link_state(l), l->active ? "ACTIVE" : "BACKUP");
+		link_peer(b, l);
+		strbuf_add(b, ":\n");
 		link_traffic(b, l);
 	}
 }
@@ -208,7 +221,7 @@ void stats_text_network(struct strbuf *b, const struct stats_view *v)
 	strbuf_add(b, "sequence tracking statistics:\n\trecv:\n");
 	strbuf_addf(b, "\t\tPackets lost:\t\t%20" PRIu64 "\n", lost(st));
 	strbuf_addf(b, "\t\tPackets before:\t\t%20" PRIu64 "\n\n", before(st));
-	active_link(b, v);
+	active_links(b, v);
 }
 
 /* ---- summary ---- */
@@ -235,7 +248,7 @@ void stats_text_summary(struct strbuf *b, const struct stats_view *v, bool expec
 		    st->end_bytes, st->end_packets);
 	if (!v->sync)
 		return;
-	active_link(b, v);
+	active_links(b, v);
 	strbuf_addf(b,
 		    "message tracking:\n%20" PRIu64 " Malformed msgs %20" PRIu64 " Lost msgs\n\n",
 		    malformed(st), lost(st));

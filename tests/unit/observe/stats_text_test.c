@@ -303,6 +303,25 @@ Test(stats_text, link_words)
 	cr_assert(strstr(text, "TCP traffic device=sync1 status=NO-CARRIER role=ACTIVE:\n"));
 }
 
+/* Counters are sums; of the links each peer's active one is shown, and whose it is. */
+Test(stats_text, several_peers)
+{
+	strcpy(links[0].peer, "left");
+	strcpy(links[1].peer, "right");
+	links[1].active = true;
+	links[1].bytes_out = 77;
+	stats_text_summary(&b, &v, false);
+	cr_assert(strstr(text, "UDP traffic (active device=sync0 peer=left):\n"), "%s", text);
+	cr_assert(strstr(text, "UDP traffic (active device=sync1 peer=right):\n"
+			       "                  77 Bytes sent "));
+	strbuf_init(&b, text, sizeof(text));
+	stats_text_network(&b, &v);
+	cr_assert(strstr(text, "peer=left):\n") && strstr(text, "peer=right):\n"));
+	strbuf_init(&b, text, sizeof(text));
+	stats_text_link(&b, &v);
+	cr_assert(strstr(text, "UDP traffic device=sync0 status=RUNNING role=ACTIVE peer=left:\n"));
+}
+
 Test(stats_text, rsqueue)
 {
 	const struct repl_send object = { .is_object = true, .seq = 1795302223, .flags = 9 };
@@ -335,7 +354,7 @@ Test(stats_text, queue_without_resend_queue)
 /* The largest numbers in the largest reports still fit. */
 Test(stats_text, everything_fits)
 {
-	struct stats_link many[4];
+	struct stats_link many[32];
 	void (*const report[])(struct strbuf *, const struct stats_view *) = {
 		stats_text_network, stats_text_cache, stats_text_runtime, stats_text_link,
 		stats_text_queue,
@@ -346,15 +365,17 @@ Test(stats_text, everything_fits)
 	memset(&v.runtime, 0xff, sizeof(v.runtime));
 	memset(many, 0xff, sizeof(many));
 	st.npeers = ENGINE_PEERS;
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 32; i++) {
 		many[i].kind = STATS_LINK_MULTICAST;
 		many[i].state = STATS_LINK_NO_CARRIER;
-		many[i].active = false;
+		many[i].active = i % 4 == 0;
+		memset(many[i].peer, 'x', 15);
+		many[i].peer[15] = '\0';
 		memset(many[i].device, 'x', 15);
 		many[i].device[15] = '\0';
 	}
 	v.links = many;
-	v.n_links = 4;
+	v.n_links = 32;
 	for (i = 0; i < sizeof(report) / sizeof(report[0]); i++) {
 		strbuf_init(&b, text, sizeof(text));
 		report[i](&b, &v);
