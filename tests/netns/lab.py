@@ -224,7 +224,7 @@ class Lab:
             for ns in self.ns.values():
                 ns.close()
             self.ns.clear()
-            _remove(self.name, self.folder)
+            remove(self.name, self.folder)
             if self.lock is not None:
                 os.close(self.lock)
                 self.lock = None
@@ -313,9 +313,14 @@ def _raise_conntrack_max(wanted):
         raise NoRoom(f"the kernel's tables cannot hold {wanted} flows: {why}") from None
 
 
-def _remove(name, folder):
-    present = [n for n in (f"{name}-{part}" for part in NAMES + (RELAY,))
-               if os.path.exists(os.path.join(RUN_DIR, n))]
+def _namespaces(name):
+    """Names of those that a lab has made."""
+    return [os.path.basename(path) for path in glob.glob(os.path.join(RUN_DIR, name + "-*"))]
+
+
+def remove(name, folder):
+    """Remove what is left of a lab."""
+    present = _namespaces(name)
     if present:
         finish([batch(["ip", "-force", "-batch", "-"], [f"netns del {n}" for n in present])])
     if folder:
@@ -335,9 +340,8 @@ def sweep():
             continue
         else:
             name = os.path.basename(folder).split(".")[0]
-            for part in NAMES + (RELAY,):
-                if os.path.exists(os.path.join(RUN_DIR, f"{name}-{part}")):
-                    Netns(f"{name}-{part}").close()
-            _remove(name, folder)
+            for long in _namespaces(name):
+                Netns(long).close()
+            remove(name, folder)
         finally:
             os.close(fd)

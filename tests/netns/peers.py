@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several nodes, each a peer of the others: any of them may crash and come back.
+
+Each owns flows. A node that was killed and started again must know those of all
+others within five seconds, and they its own, and nobody anything that has ended,
+although flows came and went meanwhile.
+"""
+import signal
+import sys
+
+from cluster import Cluster
+from harness import main, test
+
+FLOWS = 1000
+CHANGES = 100
+BACK_IN_STEP = 5        # seconds
+
+
+def cluster(ctx, count):
+    return Cluster(count, ctx.flowgen, ctx.note)
+
+
+def full_mesh(ctx, c, **how):
+    """Every node has every other one as a peer, and flows; all is in step."""
+    for node in c.nodes.values():
+        node.configure(ctx.ctd, [p for p in c.nodes.values() if p is not node], **how)
+    settle(c)
+
+
+def settle(c):
+    c.start()
+    for node in c.nodes.values():
+        c.create(node, FLOWS)
+    c.note(f"in step after {c.wait_in_step(20):.2f} s")
+
+
+def crash_each(c, after=lambda node: None):
+    """Kill and restart one after the other, with changes everywhere in between."""
+    for node in c.nodes.values():
+        node.daemon.crash()
+        for other in c.nodes.values():
+            c.create(other, CHANGES)
+            c.delete(other, CHANGES // 2)
+        node.daemon.restart_after_power_loss()
+        after(node)
+        c.note(f"{node.name} crashed, in step {c.wait_in_step(BACK_IN_STEP):.2f} s "
+               "after it was back")
+
+
+def stop_all(c):
+    for node in c.nodes.values():
+        status = node.daemon.stop()
+        assert status == 0, f"daemon {node.name} ends with {status}"
+
+
+@test()
+def three_nodes(ctx):
+    with cluster(ctx, 3) as c:
+        full_mesh(ctx, c, own_ports=True)
+        crash_each(c)
+        stop_all(c)
+
+
+@test(limit=90)
+def four_nodes(ctx):
+    with cluster(ctx, 4) as c:
+        full_mesh(ctx, c, own_ports=True)
+        crash_each(c)
+        stop_all(c)
+
+
+@test()
+def three_nodes_debian(ctx):
+    """c runs the reference daemon, whose only peer is a; b and a are ours.
+
+    When it comes back it asks for what others have, but does not tell what it has itself.
+    """
+    with cluster(ctx, 3) as c:
+        a, b, ref = c.nodes.values()
+        a.configure(ctx.ctd, [b, ref], own_ports=True)
+        b.configure(ctx.ctd, [a], own_ports=True)
+        ref.configure(ctx.reference, [a], named=False, own_ports=True)
+        settle(c)
+        crash_each(c, lambda node: node is ref and a.daemon.ok("-n", "--peer", ref.name))
+
+
+@test()
+def dead_peer(ctx):
+    """Two nodes go on with each other while the third is away for good."""
+    with cluster(ctx, 3) as c:
+        full_mesh(ctx, c, own_ports=True)
+        a, b, gone = c.nodes.values()
+        gone.daemon.crash()
+        a.peers, b.peers = [b], [a]
+        del c.nodes[gone.name]
+        for _ in range(5):
+            c.create(a, FLOWS)
+            c.create(b, FLOWS)
+        c.note(f"in step after {c.wait_in_step(5):.2f} s")
+        stop_all(c)
+
+
+@test()
+def one_peer_at_a_time(ctx):
+    """Commands with --peer, and without."""
+    with cluster(ctx, 3) as c:
+        full_mesh(ctx, c, own_ports=True)
+        a, b, third = c.nodes.values()
+        assert a.known() == b.owned() | third.owned()
+        a.daemon.ok("-f", "external", "--peer", "b")
+        assert a.known() == third.owned(), "-f external --peer b"
+        a.daemon.ok("--peer", "c", "-c")
+        assert len(a.owned()) == 2 * FLOWS, "-c --peer c"
+        a.daemon.ok("-n", "--peer", "b")
+        c.note(f"b asked for its flows: {len(a.known('--peer', 'b'))} of {FLOWS} known at once")
+        for report in ("ct", "network", "cache", "link", "queue", "rsqueue", "runtime"):
+            assert a.daemon.ok("-s", report, "--peer", "b"), f"-s {report} says nothing"
+        summary = a.daemon.ok("-s")
+        assert "peer=b):" in summary and "peer=c):" in summary, summary
+        summary = a.daemon.ok("-s", "--peer", "c")
+        assert "peer=b" not in summary and "peer=c):" in summary, summary
+        for words in (("-e",), ("-c",), ("-f", "external"), ("-s",), ("-B",), ("-n",)):
+            result = a.daemon.ctl(*words, "--peer", "x")
+            assert result.code == 1 and "no peer `x', there are b, c" in result.err, result
+            assert not result.out, result
+        a.daemon.proc.send_signal(signal.SIGTERM)
+        assert a.daemon.wait_end() == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
