@@ -11,7 +11,7 @@
 #include "priv.h"
 
 #define DUMP_SLICE    2000u              /* entries per turn */
-#define APPLY_BATCHES 16u                /* batches of KOP_BATCH per turn */
+#define APPLY_BATCHES 4u                 /* batches of KOP_BATCH per turn */
 #define BUSY_EVENTS   8u                 /* a drain of that many means load */
 #define PAUSE_MAX     (4 * TICK_MSEC)
 #define EVENT_BYTES   1280u              /* buffer space per queued event (kernel truesize) */
