@@ -101,6 +101,9 @@ struct cache_walk {
  */
 cache_ref cache_walk_next(const struct cache *c, struct cache_walk *w, uint32_t *budget);
 
+/* Places a whole walk looks at: more than entries after many were deleted. */
+uint32_t cache_places(const struct cache *c);
+
 static inline bool cache_walk_done(const struct cache_walk *w)
 {
 	return w->class_ >= PACK_CLASSES;

@@ -171,6 +171,9 @@ uint32_t repl_bulk_room(struct repl *r, tick_t now, bool *restart);
 /* As repl_changed(), for an object that the walk came to. */
 int repl_bulk_changed(struct repl *r, struct repl_obj o, uint32_t *slot);
 
+/* The walk does not show everything (the caches are being refilled): no announcement. */
+void repl_bulk_partial(struct repl *r);
+
 /* The walk queued n objects and reached the end (done) or not. */
 void repl_bulk_step(struct repl *r, tick_t now, uint32_t n, bool done);
 

@@ -449,3 +449,12 @@ cache_ref cache_walk_next(const struct cache *c, struct cache_walk *w, uint32_t 
 	}
 	return 0;
 }
+
+uint32_t cache_places(const struct cache *c)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < PACK_CLASSES; i++)
+		n += c->pools[i].fresh;
+	return n;
+}

@@ -233,6 +233,8 @@ static int on_start(void *ctx, struct control_client *cl, const struct control_r
 	struct daemon *d = ctx;
 	int peer = PEER_ALL;
 
+	if (!d->cfg->has_sync && rq->cmd != CONTROL_KILL && rq->cmd != CONTROL_REPORT)
+		return job_new(d, cl, REPLY_TEXT, 0) ? 0 : -ENOMEM;   /* nothing to do, done */
 	if (rq->peer[0]) {
 		peer = peers_find(d, rq->peer);
 		if (peer < 0)

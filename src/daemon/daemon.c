@@ -191,6 +191,22 @@ static int open_log(struct daemon *d)
 	return err;
 }
 
+static void warn(const struct daemon *d, bool given, const char *what)
+{
+	if (given)
+		log_warning(d->log, "%s is not supported by this version and has no effect", what);
+}
+
+static void warn_unsupported(const struct daemon *d)
+{
+	const struct config *c = d->cfg;
+
+	warn(d, c->has_stats, "the section Stats");
+	warn(d, c->sync.disable_internal, "DisableInternalCache");
+	warn(d, c->sync.disable_external, "DisableExternalCache");
+	warn(d, c->general.poll_secs != 0, "PollSecs");
+}
+
 static int build(struct daemon *d, bool background)
 {
 	int err = open_log(d);
@@ -201,6 +217,7 @@ static int build(struct daemon *d, bool background)
 		   "-- starting in console mode --");
 	if (open_lock(d) < 0)
 		return -EWOULDBLOCK;
+	warn_unsupported(d);
 	process_schedule(&d->cfg->general, d->log);
 	err = open_core(d);
 	if (!err)

@@ -179,6 +179,7 @@ static bool dump_turn(struct daemon *d, tick_t now)
 		if (rc == -EAGAIN)
 			return false;
 		if (rc != 1) {
+			t->dump_failed += rc < 0;
 			dump_close(d);
 			engine_dump_end(d->engine, now, rc);
 			return true;

@@ -40,6 +40,7 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	e->purge_at = e->overrun_at = TICK_NEVER;
 	e->refresh_at = p->refresh_time || p->cache_timeout ? now : TICK_NEVER;
 	ratelim_init(&e->full_log, 1, 1);
+	ratelim_init(&e->resync_log, 5, 1);
 	ratelim_init(&e->commit_log, 20, 5);
 	e->flows = make_cache(e, &pack_flow, p->npeers);
 	e->expects = make_cache(e, &pack_expect, p->npeers);
@@ -74,8 +75,11 @@ void engine_free(struct engine *e)
 
 int engine_load(struct engine *e, uint64_t tag)
 {
-	int err = jobs_dump(e, DUMP_LOAD, false, e->p.expect_sync ? 0 : tag);
+	int err;
 
+	e->partial[OBJ_FLOW] = true;
+	e->partial[OBJ_EXPECT] = e->p.expect_sync;
+	err = jobs_dump(e, DUMP_LOAD, false, e->p.expect_sync ? 0 : tag);
 	if (e->p.expect_sync)
 		err = jobs_dump(e, DUMP_LOAD, true, tag);
 	return err;

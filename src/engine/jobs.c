@@ -19,14 +19,20 @@
 
 static void dump_next(struct engine *e)
 {
-	if (e->dump_running || e->sweeping || !e->ndumps)
+	if (e->dump_running || e->sweeping || !e->ndumps || e->dumps[0].started)
 		return;
 	e->dump_running = true;
+	e->dumps[0].started = true;
+	e->nended = 0;
+	e->cleared[e->dumps[0].expects ? OBJ_EXPECT : OBJ_FLOW] = false;
 	if (e->dumps[0].purpose == DUMP_RESYNC && e->overrun_at != TICK_NEVER) {
 		/* What the lost events would have told must be sent: serve both. */
 		e->dumps[0].purpose = DUMP_OVERRUN;
-		if (!e->dumps[0].expects)
+		if (!e->dumps[0].expects) {
 			e->overrun_at = TICK_NEVER;
+			if (e->p.expect_sync)
+				jobs_dump(e, DUMP_OVERRUN, true, 0);
+		}
 	}
 	if (e->dumps[0].purpose != DUMP_FLUSH)
 		e->gen[e->dumps[0].expects ? OBJ_EXPECT : OBJ_FLOW] ^= ENTRY_GEN;
@@ -39,17 +45,20 @@ static void dump_next(struct engine *e)
  */
 int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_t tag)
 {
-	for (uint32_t i = e->dump_running ? 1 : 0; i < e->ndumps && !tag; i++)
-		if (e->dumps[i].purpose == purpose && e->dumps[i].expects == expects)
+	for (uint32_t i = 0; i < e->ndumps && !tag; i++)
+		if (!e->dumps[i].started && e->dumps[i].purpose == purpose && e->dumps[i].expects == expects)
 			return 0;
-	if (e->ndumps == DUMP_QUEUE)
+	if (e->ndumps == DUMP_QUEUE) {
+		log_error(e->p.log, "too many requests for the kernel's tables are waiting, "
+			  "one more is refused");
 		return CTD_EBUSY;
+	}
 	if (purpose == DUMP_FLUSH && !e->deleteq) {
 		e->deleteq = malloc(DELETEQ_MAX * sizeof(*e->deleteq));
 		if (!e->deleteq)
 			return -ENOMEM;
 	}
-	e->dumps[e->ndumps++] = (struct dump_job){ purpose, expects, tag };
+	e->dumps[e->ndumps++] = (struct dump_job){ .purpose = purpose, .expects = expects, .tag = tag };
 	dump_next(e);
 	return 1;
 }
@@ -117,6 +126,8 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 	e->dump_running = false;
 	if (err < 0)
 		log_error(e->p.log, "dump of the kernel table failed: %s", err_text(err));
+	if (err < 0 && e->dumps[0].purpose == DUMP_OVERRUN)
+		e->overrun_at = tick_add(now, e->p.overrun_resync * TICK_SEC);
 	if (err == 0 && e->dumps[0].purpose != DUMP_FLUSH) {
 		e->sweeping = true;            /* vanished entries go, slice by slice */
 		e->sweep_expects = e->dumps[0].expects;
@@ -238,8 +249,9 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
 	e->commit_sum = (struct commit_stats){ 0 };
 	commit_seek(e);
 	if (e->commit_peer == e->npeers) {
+		e->commit_tag = 0;
 		commit_close(e, now);
-		return 1;
+		return 0;
 	}
 	if (commit_open(e, now) < 0) {
 		e->commit_what = 0;
@@ -322,21 +334,27 @@ bool jobs_pending(const struct engine *e)
 	return e->commit || e->deleteq_len || e->sweeping || view_sweeping(e);
 }
 
-static void purge(struct engine *e)
+static void purge(struct engine *e, tick_t now)
 {
 	e->purge_at = TICK_NEVER;
+	if (jobs_dump(e, DUMP_FLUSH, false, 0) < 0) {
+		e->purge_at = tick_add(now, TICK_SEC);
+		return;
+	}
 	log_notice(e->p.log, "flushing kernel conntrack table (scheduled)");
 	e->st.kernel_flushes++;
-	jobs_dump(e, DUMP_FLUSH, false, 0);
 	local_clear(e, false);
 }
 
-static void overrun_resync(struct engine *e)
+static void overrun_resync(struct engine *e, tick_t now)
 {
 	e->overrun_at = TICK_NEVER;
+	if (jobs_dump(e, DUMP_OVERRUN, false, 0) < 0) {
+		e->overrun_at = tick_add(now, TICK_SEC);
+		return;
+	}
 	log_notice(e->p.log, "resync with master conntrack table after lost events");
 	e->st.kernel_resyncs++;
-	jobs_dump(e, DUMP_OVERRUN, false, 0);
 	if (e->p.expect_sync)
 		jobs_dump(e, DUMP_OVERRUN, true, 0);
 }
@@ -344,11 +362,15 @@ static void overrun_resync(struct engine *e)
 void jobs_tick(struct engine *e, tick_t now)
 {
 	if (now >= e->purge_at)
-		purge(e);
+		purge(e, now);
 	if (now >= e->overrun_at)
-		overrun_resync(e);
+		overrun_resync(e, now);
 	if (e->sweeping && !local_sweep(e, now, SWEEP_SLICE)) {
+		const uint32_t kind = e->sweep_expects ? OBJ_EXPECT : OBJ_FLOW;
+
 		e->sweeping = false;
+		if (!e->cleared[kind])
+			e->partial[kind] = false;      /* the cache is what the kernel has */
 		dump_finish(e);
 	}
 }

@@ -238,10 +238,8 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 		fresh = true;
 	}
 	fresh = fresh || stays_new(e, e->flows, ref);
-	if (cache_set(e->flows, now, ref, f) < 0) {
+	if (cache_set(e->flows, now, ref, f) < 0)  /* the old state stays, alive */
 		e->count[OBJ_FLOW].add_nomem++;
-		return;
-	}
 	*flags = flags_after(e, OBJ_FLOW, fresh, send);
 	e->count[OBJ_FLOW].update_ok++;
 	if (send)
@@ -261,10 +259,30 @@ static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struc
 	flow_put(e, now, ref, &cur, false, send);
 }
 
+/* A dump chunk that was read before this end may still show the flow. */
+static void note_end(struct engine *e, const struct flow *f)
+{
+	if (e->dump_running && (f->has & FLOW_HAS_ID))
+		e->ended[e->nended++ % ENDED_MAX] = f->id;
+}
+
+static bool ended_meanwhile(const struct engine *e, const struct flow *f)
+{
+	const uint32_t n = e->nended < ENDED_MAX ? e->nended : ENDED_MAX;
+
+	if (!(f->has & FLOW_HAS_ID))
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (e->ended[i] == f->id)
+			return true;
+	return false;
+}
+
 static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f, bool send)
 {
 	struct flow cur;
 
+	note_end(e, f);
 	if (!ref || (*cache_flags(e->flows, ref) & ENTRY_DEAD)) {
 		e->count[OBJ_FLOW].del_missing++;
 		return;
@@ -346,7 +364,7 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 	cache_ref ref;
 	struct flow cur;
 
-	if (!flow_has_key(f))
+	if (!flow_has_key(f) || ended_meanwhile(e, f))
 		return;
 	ref = cache_find(e->flows, f);
 	if (!filter_pass(e->p.filter, f, true)) {
@@ -408,10 +426,8 @@ static void expect_put(struct engine *e, tick_t now, cache_ref ref, const struct
 		revive(e, OBJ_EXPECT, ref);
 		fresh = true;
 	}
-	if (cache_set(e->expects, now, ref, x) < 0) {
+	if (cache_set(e->expects, now, ref, x) < 0)
 		e->count[OBJ_EXPECT].add_nomem++;
-		return;
-	}
 	*flags = (uint8_t)((*flags & ENTRY_HELD) | flags_after(e, OBJ_EXPECT, fresh, send));
 	e->count[OBJ_EXPECT].update_ok++;
 	if (send && !(*flags & ENTRY_HELD))
@@ -496,6 +512,11 @@ void local_clear(struct engine *e, bool expects)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		repl_forget_all(e->peers[i].repl, kind);
 	cache_clear(*c);
+	e->partial[kind] = true;
+	e->cleared[kind] = true;
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (e->peers[i].bulk.expects == expects)
+			e->peers[i].bulk.w = (struct cache_walk){ 0 };
 	counts(e, kind)->dead = 0;
 	if (expects)
 		e->nheld = 0;

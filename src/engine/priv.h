@@ -19,6 +19,7 @@
 #define ENTRY_SILENT 0x10u      /* changed without telling the peers */
 
 #define HELD_MAX     256u       /* expectations held back at a time */
+#define ENDED_MAX    1024u      /* power of two */
 #define DELETEQ_MAX  2048u      /* kernel deletions queued by a flush */
 #define DELETEQ_LOW  1024u      /* the dump is asked for more below this */
 
@@ -34,6 +35,7 @@ enum dump_purpose {
 struct dump_job {
 	enum dump_purpose purpose;
 	bool expects;
+	bool started;           /* asked for; a flush may still be deleting */
 	uint64_t tag;           /* to report at the end, 0 = nobody waits */
 };
 
@@ -56,7 +58,8 @@ struct resync_view {
 	tick_t gen_since;
 	bool known;             /* the peer said who it is */
 	bool mode_said;         /* a wrong mode was reported */
-	uint64_t node, life;
+	bool several;           /* more than one node speaks here: nothing can be swept */
+	uint64_t life, life_before;
 	uint32_t bulk;          /* number of its last complete bulk taken note of */
 	bool sweeping;
 	bool sweep_expects;
@@ -99,6 +102,8 @@ struct engine {
 	uint8_t npeers;
 	struct peer peers[ENGINE_PEERS];
 	struct side_counts count[2];           /* internal: flows, expectations */
+	bool partial[2];                       /* by kind: emptied, and not filled again from the kernel */
+	bool cleared[2];                       /* by kind: emptied during the present dump */
 	uint8_t gen[2];                        /* by object kind: ENTRY_GEN or 0, the current one */
 
 	cache_ref held[HELD_MAX];              /* expectations without a known master */
@@ -124,6 +129,10 @@ struct engine {
 	struct ratelim commit_log;
 
 	/* kernel flush */
+	/* kernel ids of flows that ended during a dump: entries on their way are of the past */
+	uint32_t ended[ENDED_MAX];
+	uint32_t nended;
+
 	struct kernel_op *deleteq;             /* ring of DELETEQ_MAX, owned, NULL until needed */
 	uint32_t deleteq_head, deleteq_len;
 
@@ -136,7 +145,7 @@ struct engine {
 	struct effect effects[16];
 	uint32_t neffects;
 
-	struct ratelim full_log;
+	struct ratelim full_log, resync_log;
 	struct engine_stats st;                /* the counters that live here */
 };
 

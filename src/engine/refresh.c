@@ -32,7 +32,7 @@ static void round_over(struct cache_walk *w)
 static void announce_again(struct engine *e, uint32_t kind)
 {
 	struct cache *c = kind == OBJ_FLOW ? e->flows : e->expects;
-	uint32_t budget = slice(cache_count(c), e->p.refresh_time * TICK_SEC / 2);
+	uint32_t budget = slice(cache_places(c), e->p.refresh_time * TICK_SEC / 2);
 	cache_ref ref;
 
 	while ((ref = cache_walk_next(c, &e->refresh[kind], &budget)))
@@ -45,7 +45,7 @@ static void expire(struct engine *e, tick_t now, struct peer *p, bool expects)
 {
 	struct cache *c = expects ? p->expects : p->flows;
 	struct side_counts *n = &p->count[expects];
-	uint32_t budget = slice(cache_count(c), TICK_SEC);
+	uint32_t budget = slice(cache_places(c), TICK_SEC);
 	cache_ref ref;
 
 	while ((ref = cache_walk_next(c, &p->expiry[expects], &budget))) {

@@ -64,7 +64,7 @@ static void store(tick_t now, struct peer *p, uint32_t kind, cache_ref ref, cons
 		else
 			n->add_nomem++;
 	}
-	if (err == 0)
+	if (ref)                               /* also when memory was short: it is confirmed */
 		*cache_flags(c, ref) = p->view.gen;
 }
 
@@ -141,7 +141,7 @@ bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 		apply_body(e, now, p, m);
 		return true;
 	case REPL_HANDLED:
-		if (m->h.flags & WIRE_F_RESYNC)
+		if ((m->h.flags & WIRE_F_RESYNC) && ratelim_ok(&e->resync_log, now))
 			log_notice(e->p.log, "resync requested by other node%s%s",
 				   peer_word(p, ", peer "), p->name);
 		if ((m->h.flags & WIRE_F_ALIVE) && m->body_len)
@@ -236,6 +236,8 @@ static void bulk_slice(struct engine *e, tick_t now, uint8_t index)
 		return;
 	budget = room > UINT32_MAX / BULK_PLACES ? UINT32_MAX : room * BULK_PLACES;
 	n = bulk_queue(e, p, index, room, &budget);
+	if (e->partial[OBJ_FLOW] || e->partial[OBJ_EXPECT])
+		repl_bulk_partial(p->repl);
 	p->net.bulk_objects += n;
 	repl_bulk_step(p->repl, now, n, !p->bulk.running);
 }

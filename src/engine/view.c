@@ -12,6 +12,7 @@
 
 #define SWEEP_SLICE 4096u
 #define SLACK       (600 * TICK_MSEC)     /* resolution of cache times, and the way here */
+#define LATE        (10 * TICK_SEC)       /* the announcement may have waited somewhere */
 
 void view_outdate(struct engine *e, tick_t now, struct peer *p)
 {
@@ -28,7 +29,7 @@ static void start_sweep(struct peer *p, tick_t began)
 	v->sweeping = true;
 	v->sweep_expects = false;
 	v->walk = (struct cache_walk){ 0 };
-	v->cutoff = tick_since(began, SLACK);
+	v->cutoff = tick_since(began, LATE);
 	v->swept = 0;
 }
 
@@ -67,14 +68,16 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 		v->mode_said = true;
 		return;
 	}
-	if (!v->known || v->life != id.life)
+	if (!v->known || v->life != id.life) {
+		v->several = v->several || (v->known && id.life == v->life_before);
+		v->life_before = v->life;
 		v->bulk = 0;
+	}
 	v->known = true;
-	v->node = id.node;
 	v->life = id.life;
 	check_mode(e, p, &id);
 	began = tick_since(now, id.bulk_age * TICK_MSEC);
-	if (!id.bulk || id.bulk == v->bulk || began < v->gen_since)
+	if (v->several || !id.bulk || id.bulk == v->bulk || began < v->gen_since)
 		return;                        /* none, known, or not of this generation */
 	v->bulk = id.bulk;
 	if (!repl_gap_since(p->repl, tick_since(began, SLACK)))

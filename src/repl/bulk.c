@@ -167,6 +167,11 @@ int repl_bulk_changed(struct repl *r, struct repl_obj o, uint32_t *slot)
 	return err;
 }
 
+void repl_bulk_partial(struct repl *r)
+{
+	r->bulk.whole = false;
+}
+
 /*
  * A node of our own kind wants to know when a bulk is complete, because what it
  * has and the bulk did not confirm is stale. ALIVE carries that and is not

@@ -149,6 +149,7 @@ void repl_forget_all(struct repl *r, uint32_t kind)
 {
 	uint32_t h, seq = r->win.base;
 
+	r->bulk.whole = false;                 /* what is under way is not everything any more */
 	forget_list(r, &r->q.obj, kind);
 	forget_list(r, &r->q.done, kind);
 	for (; (h = window_find(&r->win, &seq)); seq++)

@@ -626,6 +626,84 @@ Test(engine, w6_what_a_complete_bulk_does_not_confirm_goes)
 	cr_assert_eq(left_after_restart(false), 3, "without knowing the end nothing may go");
 }
 
+/* Emptying the cache in the middle of a bulk must not look like its end. */
+Test(engine, w6_a_bulk_of_an_emptied_cache_removes_nothing)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct effect eff;
+	struct pair p;
+
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	for (uint16_t i = 1; i <= 500; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(20));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 500);
+	engine_admin(p.a, p.now, ADMIN_FLUSH_CACHES, ADMIN_INTERNAL, 0);
+	engine_admin(p.b, p.now, ADMIN_REQUEST_RESYNC, 0, 0);
+	run_for(&p, SECS(20));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 500);
+
+	/* Filled again from the kernel, with one flow less: now it counts. */
+	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS | ADMIN_EXPECTS, 0);
+	while (engine_effect(p.a, p.now, &eff)) {
+		for (uint16_t i = 2; i <= 500 && eff.kind == EFFECT_DUMP_FLOWS; i++) {
+			struct flow f = tcp_flow(i, i);
+
+			engine_dump_flow(p.a, p.now, &f);
+		}
+		engine_dump_end(p.a, p.now, 0);
+		engine_tick(p.a, p.now);
+	}
+	engine_admin(p.b, p.now, ADMIN_REQUEST_RESYNC, 0, 0);
+	run_for(&p, SECS(20));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 499);
+	pair_free(&p);
+}
+
+/* An entry that a dump had read before its flow ended is not brought back. */
+Test(engine, dump_does_not_bring_back_what_ended_meanwhile)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 7);
+	struct effect eff;
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS, 0);
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	engine_dump_flow(p.a, p.now, &f);
+	engine_dump_end(p.a, p.now, 0);
+	engine_tick(p.a, p.now);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
+/* A flush that is still deleting is not started over by another dump. */
+Test(engine, flush_is_not_started_twice)
+{
+	struct pair p = pair_default();
+	struct kernel_op ops[KOP_BATCH];
+	struct flow f = tcp_flow(1, 7);
+	struct effect eff;
+	size_t n;
+
+	engine_admin(p.a, p.now, ADMIN_FLUSH_KERNEL, ADMIN_FLOWS, 0);
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	engine_dump_flow(p.a, p.now, &f);
+	engine_dump_end(p.a, p.now, 0);
+	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS, 0);
+	cr_assert_not(engine_effect(p.a, p.now, &eff), "the deletions come first");
+	n = engine_kernel_ops(p.a, p.now, ops, KOP_BATCH);
+	cr_assert_eq(n, 1);
+	engine_kernel_results(p.a, p.now, ops, n);
+	cr_assert(engine_effect(p.a, p.now, &eff), "now the resync");
+	pair_free(&p);
+}
+
 /* A peer without identity: the ACK of our RESYNC ends its answer. */
 Test(engine, w6_with_a_peer_that_tells_nothing_the_acknowledgement_tells)
 {
