@@ -249,9 +249,8 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
 	e->commit_sum = (struct commit_stats){ 0 };
 	commit_seek(e);
 	if (e->commit_peer == e->npeers) {
-		e->commit_tag = 0;
 		commit_close(e, now);
-		return 0;
+		return 1;
 	}
 	if (commit_open(e, now) < 0) {
 		e->commit_what = 0;
