@@ -48,6 +48,7 @@ struct chan_params {
 	uint32_t sndbuf, rcvbuf;     /* bytes, 0 = leave alone */
 	bool no_checksum;            /* Checksum off: no UDP checksum over IPv4 */
 	bool any_source;             /* accept datagrams of others than "peer" too */
+	bool shared_port;            /* UDP: others receive here too, each from a peer of its own */
 	bool any_interface;          /* multicast: accept what came in on other devices too */
 	uint32_t queue_len;          /* datagrams or batches kept unsent, 0 = default */
 };

@@ -162,15 +162,28 @@ static bool by_device(const struct config_link *l)
 	       (l->family == FAM_IP6 && l->local.b[0] == 0xfe && (l->local.b[1] & 0xc0) == 0x80);
 }
 
-/* Would both receive on the same address and port? What comes in could be anyone's. */
+/*
+ * Would both receive on the same address and port, so that what comes in could be
+ * anyone's? Of datagrams to one node their source tells.
+ */
 static bool collide(const struct config_link *a, const struct config_link *b)
 {
 	if (a->kind != b->kind || a->family != b->family || a->port != b->port)
 		return false;
 	if (!a->has_local || !b->has_local)
 		return true;
+	if (a->kind == CONFIG_LINK_UDP && !same_addr(&a->dest, &b->dest))
+		return false;
 	return same_addr(&a->local, &b->local) &&
 	       !(by_device(a) && strcmp(a->interface, b->interface));
+}
+
+/* What two links that collide have in common. */
+static const char *in_common(enum config_link_kind kind)
+{
+	if (kind == CONFIG_LINK_UDP)
+		return "addresses and Port";
+	return kind == CONFIG_LINK_TCP ? "address and Port" : "address and Group";
 }
 
 /* Does a link of this peer collide with one of another? */
@@ -185,9 +198,9 @@ static int check_apart(const struct config_peer *p, const struct config_peer *q,
 				continue;
 			msgs_addf(m, LOG_LVL_ERROR, "Sync", ABOUT_FILE,
 				  "the links of lines %u and %u, of peers `%s' and `%s', have the "
-				  "same address and %s, one of them needs another",
+				  "same %s, one of them needs another",
 				  p->links[i].line, q->links[j].line, p->name, q->name,
-				  p->links[i].kind == CONFIG_LINK_MULTICAST ? "Group" : "Port");
+				  in_common(p->links[i].kind));
 			return CTD_ESYNTAX;
 		}
 	}

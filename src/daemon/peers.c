@@ -47,6 +47,23 @@ static void chan_from(struct chan_params *p, const struct config_link *l, bool i
 	addr_from(&p->mcast_if, &l->iface_addr, FAM_IP4, l->has_iface_addr);
 }
 
+static bool same_port(const struct config_link *a, const struct config_link *b)
+{
+	return a->kind == CONFIG_LINK_UDP && b->kind == CONFIG_LINK_UDP && a->family == b->family &&
+	       a->port == b->port && memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
+}
+
+/* Does a link of another peer receive on the same address and port? */
+static bool port_is_shared(const struct config_sync *s, const struct config_peer *own,
+			   const struct config_link *l)
+{
+	for (uint8_t i = 0; i < s->n_peers; i++)
+		for (uint8_t k = 0; &s->peers[i] != own && k < s->peers[i].n_links; k++)
+			if (same_port(l, &s->peers[i].links[k]))
+				return true;
+	return false;
+}
+
 static void on_datagram(void *ctx, size_t link, const struct chan_msg *m)
 {
 	struct peer_links *p = ctx;
@@ -61,9 +78,11 @@ static int peer_open(struct daemon *d, const struct config_peer *c, struct peer_
 	struct chan_params params[CONFIG_LINKS];
 	int err;
 
-	for (uint8_t i = 0; i < c->n_links; i++)
+	for (uint8_t i = 0; i < c->n_links; i++) {
 		chan_from(&params[i], &c->links[i], i == c->default_link,
 			  d->cfg->sync.error_queue);
+		params[i].shared_port = port_is_shared(&d->cfg->sync, c, &c->links[i]);
+	}
 	err = links_open(params, c->n_links, d->log, &p->links);
 	if (err < 0)
 		return err;

@@ -2,11 +2,36 @@
 /*
  * UDP between two addresses. The receive socket is bound to our address and
  * the configured port; the send socket to our address and a port of its own,
- * so that the peer sees the source it has configured as our address.
+ * so that the peer sees the source it has configured as our address. Several
+ * channels, each for a peer of its own, can receive on one address and port.
  */
 #include <errno.h>
 #include "dgram.h"
 #include "sock.h"
+
+static int may_share(const struct chan *c)
+{
+	if (!c->p.shared_port)
+		return 0;
+	return sock_option(c, c->fd[CHAN_IN], SOL_SOCKET, SO_REUSEADDR, 1, "cannot share the port");
+}
+
+/*
+ * Of the sockets bound to one address and port the system takes the one that is
+ * connected to where a datagram comes from (compute_score() in net/ipv4/udp.c).
+ * Port 0 fits any: the peer sends from a port of its own.
+ */
+static int take_from_peer(const struct chan *c)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sock_addr(&ss, &c->p.peer, 0, c->ifindex);
+
+	if (!c->p.shared_port)
+		return 0;
+	if (connect(c->fd[CHAN_IN], (const struct sockaddr *)&ss, len) < 0)
+		return chan_fail(c, -errno, "cannot receive from the peer alone");
+	return 0;
+}
 
 static int udp_open(struct chan *c)
 {
@@ -16,7 +41,11 @@ static int udp_open(struct chan *c)
 		return chan_fail(c, -EINVAL, "own and destination address must be of one family");
 	rc = dgram_sockets(c);
 	if (!rc)
+		rc = may_share(c);
+	if (!rc)
 		rc = sock_bind(c, c->fd[CHAN_IN], &c->p.local, c->p.port);
+	if (!rc)
+		rc = take_from_peer(c);
 	if (!rc)
 		rc = sock_bind(c, c->fd[CHAN_OUT], &c->p.local, 0);
 	c->to_len = sock_addr(&c->to, &c->p.peer, c->p.port, c->ifindex);

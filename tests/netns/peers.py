@@ -56,14 +56,16 @@ def stop_all(c):
 
 @test()
 def three_nodes(ctx):
+    """All links use one port."""
     with cluster(ctx, 3) as c:
-        full_mesh(ctx, c, own_ports=True)
+        full_mesh(ctx, c)
         crash_each(c)
         stop_all(c)
 
 
 @test(limit=90)
 def four_nodes(ctx):
+    """Each pair of nodes has a port of its own."""
     with cluster(ctx, 4) as c:
         full_mesh(ctx, c, own_ports=True)
         crash_each(c)
@@ -78,9 +80,9 @@ def three_nodes_debian(ctx):
     """
     with cluster(ctx, 3) as c:
         a, b, ref = c.nodes.values()
-        a.configure(ctx.ctd, [b, ref], own_ports=True)
-        b.configure(ctx.ctd, [a], own_ports=True)
-        ref.configure(ctx.reference, [a], named=False, own_ports=True)
+        a.configure(ctx.ctd, [b, ref])
+        b.configure(ctx.ctd, [a])
+        ref.configure(ctx.reference, [a], named=False)
         settle(c)
         crash_each(c, lambda node: node is ref and a.daemon.ok("-n", "--peer", ref.name))
 
@@ -89,7 +91,7 @@ def three_nodes_debian(ctx):
 def dead_peer(ctx):
     """Two nodes go on with each other while the third is away for good."""
     with cluster(ctx, 3) as c:
-        full_mesh(ctx, c, own_ports=True)
+        full_mesh(ctx, c)
         a, b, gone = c.nodes.values()
         gone.daemon.crash()
         a.peers, b.peers = [b], [a]
@@ -105,7 +107,7 @@ def dead_peer(ctx):
 def one_peer_at_a_time(ctx):
     """Commands with --peer, and without."""
     with cluster(ctx, 3) as c:
-        full_mesh(ctx, c, own_ports=True)
+        full_mesh(ctx, c)
         a, b, third = c.nodes.values()
         assert a.known() == b.owned() | third.owned()
         a.daemon.ok("-f", "external", "--peer", "b")

@@ -390,6 +390,8 @@ Test(start, incomplete_links)
 	"UDP { Interface " dev " IPv6_address " own " IPv6_Destination_Address fe80::9 Port 1 }\n"
 #define GROUP(dev, group) \
 	"Multicast { Interface " dev " IPv4_address 225.0.0.1 Group " group " }\n"
+#define STREAM(peer, port) \
+	"TCP { Interface a IPv4_address 10.0.0.3 IPv4_Destination_Address " peer " Port " port " }\n"
 #define TWO(one, other) "Sync { Peer one {\n" one "} Peer two { " other "} }"
 
 Test(start, incomplete_peers)
@@ -403,12 +405,13 @@ Test(start, incomplete_peers)
 Test(start, links_of_two_peers_collide)
 {
 	lacks(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.1", "1")),
-	      "links of lines 2 and 3, of peers `one' and `two', have the same address and Port");
+	      "links of lines 2 and 3, of peers `one' and `two', have the same addresses and Port");
 	lacks(TWO(LINK("10.0.0.1", "1") LINK("10.0.0.2", "1"), LINK("10.0.0.2", "1")),
 	      "lines 3 and 4");
 	lacks(TWO("UDP { Interface a IPv4_Destination_Address 10.0.0.2 Port 1 }\n",
 		  LINK("10.0.0.1", "1")), "lines 2 and 3");
 	lacks(TWO(GROUP("a", "1"), GROUP("a", "1")), "same address and Group");
+	lacks(TWO(STREAM("10.0.0.1", "1"), STREAM("10.0.0.2", "1")), "same address and Port");
 	lacks(TWO(LINK6("a", "fe80::1"), LINK6("a", "fe80::1")), "lines 2 and 3");
 	lacks(TWO(LINK6("a", "fd00::1"), LINK6("b", "fd00::1")), "lines 2 and 3");
 }
@@ -429,6 +432,9 @@ Test(start, links_of_two_peers_apart)
 	may_start(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.1", "2")));
 	may_start(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.2", "1")));
 	may_start(TWO(LINK("10.0.0.1", "1"), LINK6("a", "fe80::1")));
+	may_start(TWO(LINK("10.0.0.1", "1"),
+		      "UDP { Interface a IPv4_address 10.0.0.1 "
+		      "IPv4_Destination_Address 10.0.0.8 Port 1 }"));
 	may_start(TWO(LINK("10.0.0.1", "1"),
 		      "TCP { Interface a IPv4_address 10.0.0.1 "
 		      "IPv4_Destination_Address 10.0.0.9 Port 1 }"));

@@ -257,6 +257,78 @@ Test(udp, any_source_if_so_configured)
 	chan_close(c);
 }
 
+/* Two peers of one node, all on the same port: each socket has its own peer's datagrams. */
+static void share(const char *own, const char *one, const char *other)
+{
+	struct chan_params p = udp_params(own, one, free_port(own));
+	const char *const names[] = { one, other };
+	struct chan_msg v[CHAN_BATCH];
+	struct chan *c[2], *far[2];
+	struct chan_stats st;
+	struct captured log;
+	int fd;
+
+	capture(&log);
+	for (int i = 0; i < 2; i++) {
+		struct chan_params q = udp_params(names[i], own, p.port);
+
+		p.peer = addr_of(names[i]);
+		p.shared_port = true;
+		cr_assert_eq(chan_open(&p, &log.log, &c[i]), 0, "%s", log.text);
+		cr_assert_eq(chan_open(&q, &log.log, &far[i]), 0, "%s", log.text);
+	}
+	for (int i = 0; i < 20; i++)
+		send_text(far[i % 2], names[i % 2]);
+	for (int i = 0; i < 2; i++) {
+		cr_assert(readable(chan_recv_fd(c[i])));
+		cr_assert_eq(chan_recv(c[i], v, CHAN_BATCH), 10);
+		for (int k = 0; k < 10; k++)
+			cr_assert_arr_eq(v[k].data, names[i], v[k].len);
+		chan_get_stats(c[i], &st);
+		cr_assert_eq(st.foreign, 0);
+	}
+	cr_assert_eq(chan_reopen(c[0]), 0);
+	send_text(far[0], "again");
+	cr_assert(readable(chan_recv_fd(c[0])));
+	cr_assert_eq(chan_recv(c[0], v, CHAN_BATCH), 1);
+	fd = stranger(own);
+	say(fd, own, p.port, "?", 1);
+	cr_assert(silent(chan_recv_fd(c[0])) && silent(chan_recv_fd(c[1])));
+	close(fd);
+	for (int i = 0; i < 2; i++) {
+		chan_close(c[i]);
+		chan_close(far[i]);
+	}
+}
+
+Test(udp, two_peers_on_one_port)
+{
+	share("127.0.0.1", "127.0.0.2", "127.0.0.3");
+}
+
+Test(udp, ipv6_two_peers_on_one_port)
+{
+	own_network();
+	ip("address add fd00::1/128 dev lo nodad");
+	ip("address add fd00::2/128 dev lo nodad");
+	ip("address add fd00::3/128 dev lo nodad");
+	share("fd00::1", "fd00::2", "fd00::3");
+}
+
+Test(udp, one_port_is_not_shared_by_accident)
+{
+	struct chan_params p = udp_params("127.0.0.1", "127.0.0.2", free_port("127.0.0.1"));
+	struct chan *one, *other;
+	struct captured log;
+
+	capture(&log);
+	cr_assert_eq(chan_open(&p, &log.log, &one), 0);
+	p.peer = addr_of("127.0.0.3");
+	p.shared_port = true;
+	cr_assert_eq(chan_open(&p, &log.log, &other), -EADDRINUSE);
+	chan_close(one);
+}
+
 Test(udp, the_longest_datagram_and_an_empty_one)
 {
 	static uint8_t big[65507];
