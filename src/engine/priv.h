@@ -56,6 +56,7 @@ struct side_counts {
 struct resync_view {
 	uint8_t gen;            /* in the flag byte of external entries */
 	tick_t gen_since;
+	bool met;               /* has been heard at all */
 	bool known;             /* the peer said who it is */
 	bool mode_said;         /* a wrong mode was reported */
 	bool several;           /* more than one node speaks here: nothing can be swept */
@@ -166,6 +167,8 @@ void refresh_tick(struct engine *e, tick_t now);
 
 /* ---- view.c: what is held of a peer ---- */
 void view_outdate(struct engine *e, tick_t now, struct peer *p);
+/* The peer has begun anew. */
+void view_fresh(struct engine *e, tick_t now, struct peer *p);
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
 void view_tick(struct engine *e);
 bool view_sweeping(const struct engine *e);

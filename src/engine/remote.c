@@ -135,7 +135,7 @@ bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 	p->net.msgs_in++;
 	verdict = repl_input(p->repl, now, m);
 	if (repl_fresh_peer(p->repl))
-		view_outdate(e, now, p);
+		view_fresh(e, now, p);
 	switch (verdict) {
 	case REPL_DATA:
 		apply_body(e, now, p, m);

@@ -22,6 +22,18 @@ void view_outdate(struct engine *e, tick_t now, struct peer *p)
 	p->view.sweeping = false;
 }
 
+/*
+ * After a restart the reference tells what changes from then on, but not what it
+ * has: ask it. Nodes of our own kind send all by themselves.
+ */
+void view_fresh(struct engine *e, tick_t now, struct peer *p)
+{
+	view_outdate(e, now, p);
+	if (p->view.met && !p->view.known)
+		repl_request_resync(p->repl);
+	p->view.met = true;
+}
+
 static void start_sweep(struct peer *p, tick_t began)
 {
 	struct resync_view *v = &p->view;

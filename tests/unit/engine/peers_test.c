@@ -252,3 +252,74 @@ Test(peers, statistics_of_one)
 	cr_assert_eq(one.truncated + one.bad_size, 1);
 	cr_assert_eq(memcmp(&one.peer[0], &all.peer[1], sizeof(one.peer[0])), 0);
 }
+
+/* ---- a peer of another kind ---- */
+
+static struct engine *start(bool reference, uint64_t seed)
+{
+	const struct engine_params p = {
+		.seed = seed,
+		.npeers = 1,
+		.repl = { .mode = REPL_FTFW, .ack_window = 300, .resend_limit = 1000,
+			  .cures = reference ? 0 : REPL_CURES_ALL, .ident = !reference },
+		.cache_limit = 1000,
+		.log = &test_log,
+	};
+	struct engine *e = engine_new(&p, now);
+
+	cr_assert(e);
+	return e;
+}
+
+/* What the kernel has when a daemon starts is loaded, and told to nobody. */
+static void load(struct engine *e, uint16_t one, uint16_t other)
+{
+	struct flow f = tcp_flow(one);
+	struct effect eff;
+
+	cr_assert_eq(engine_load(e, 0), 1);
+	cr_assert(engine_effect(e, now, &eff));
+	engine_dump_flow(e, now, &f);
+	f = tcp_flow(other);
+	engine_dump_flow(e, now, &f);
+	engine_dump_end(e, now, 0);
+}
+
+static void run_two(tick_t d)
+{
+	const tick_t end = now + d;
+	uint8_t buf[1472];
+	size_t len;
+
+	for (; now < end; now += 50 * TICK_MSEC) {
+		for (uint32_t i = 0; i < 2; i++)
+			engine_tick(node[i], now);
+		for (uint32_t i = 0; i < 2; i++)
+			while ((len = engine_datagram(node[i], now, 0, buf, sizeof(buf))))
+				engine_input(node[1 - i], now, 0, buf, len);
+	}
+}
+
+/* After its restart the reference sends what changes only; so it is asked for the rest. */
+Test(other_kind, what_it_has_after_a_restart)
+{
+	struct engine_stats st;
+
+	node[0] = start(false, 1);
+	node[1] = start(true, 2);
+	run_two(SECS(3));
+	owns(1, 10);
+	run_two(SECS(3));
+	cr_assert_eq(external_all(0), 10);
+	engine_get_stats(node[0], &st);
+	cr_assert_eq(st.peer[0].resyncs_out, 0, "nothing is asked for at first");
+	engine_free(node[1]);
+	node[1] = start(true, 3);
+	load(node[1], 20, 40);
+	run_two(SECS(10));
+	cr_assert_eq(external_all(0), 60);
+	engine_get_stats(node[0], &st);
+	cr_assert_leq(st.peer[0].resyncs_out, 2, "%u", (unsigned int)st.peer[0].resyncs_out);
+	engine_free(node[0]);
+	engine_free(node[1]);
+}
