@@ -157,10 +157,8 @@ class Difference:
                 f"another state or mark, {len(self.stale)} are stale: {self.example}")
 
 
-def converge(owner, backup, timeout, stale=0):
-    """Wait until both views are equal, but for at most that many stale ones. Returns the last
-    comparison: how many are stale, and since when nothing else is amiss.
-    """
+def converge(owner, backup, timeout):
+    """Wait until both views are equal. Returns the last comparison, with the time since when."""
     end = time.monotonic() + timeout
     before, since = None, 0
     while True:
@@ -169,9 +167,9 @@ def converge(owner, backup, timeout, stale=0):
             before, since = sizes, time.monotonic()
         # comparing whole tables takes long; not before they are equal in size, and stay so
         late = time.monotonic() > end
-        if late or (0 <= sizes[1] - sizes[0] <= stale and time.monotonic() > since + SETTLED):
+        if late or (sizes[1] == sizes[0] and time.monotonic() > since + SETTLED):
             diff = Difference(owner, backup)
-            if not diff.missing and not diff.wrong and len(diff.stale) <= stale:
+            if not diff:
                 diff.since = since
                 return diff
             if late:
