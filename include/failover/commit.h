@@ -18,6 +18,7 @@
  *   CREATE ENOENT with master          -> CREATE without master
  *   UPDATE ENOENT, ETIME (just ended)  -> CREATE once more
  *   expectation EEXIST                 -> EXP_DELETE, EXP_CREATE
+ *   expectation created                -> EXP_UPDATE, which gives it its lifetime
  *   anything else                      -> failed, by reason
  *
  * What is injected is the flow as cached, with these exceptions:

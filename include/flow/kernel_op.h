@@ -16,8 +16,9 @@ enum kernel_op_kind {
 	KOP_UPDATE,        /* existing flow found by original tuple and zone */
 	KOP_DELETE,        /* by original tuple and zone, and id if known */
 	KOP_GET,           /* result in "flow" */
-	KOP_EXP_CREATE,    /* exclusive */
+	KOP_EXP_CREATE,    /* exclusive; the kernel takes its helper's lifetime, not ours */
 	KOP_EXP_DELETE,
+	KOP_EXP_UPDATE,    /* lifetime of an existing one, found by its tuple */
 };
 
 /* Most operations in one batch (kernel: the gain ends at 32 to 64). */

@@ -17,6 +17,7 @@
  *   UPDATE      KOP_UPDATE       0                 updated
  *                                ENOENT, ETIME     CREATE
  *   REPLACE     KOP_DELETE, KOP_CREATE in one batch, judged as CREATE
+ *   LIFETIME    KOP_EXP_UPDATE   any               created (W12)
  *
  * and any other error is a failure. A phase begins when the one before has its
  * last verdict, so that no child is tried before its master's second try.
@@ -41,7 +42,8 @@ enum phase {
 	PHASE_DONE,
 };
 
-enum stage { STAGE_CREATE, STAGE_FIND_ORIG, STAGE_FIND_REPLY, STAGE_UPDATE, STAGE_REPLACE };
+enum stage { STAGE_CREATE, STAGE_FIND_ORIG, STAGE_FIND_REPLY, STAGE_UPDATE, STAGE_REPLACE,
+	     STAGE_LIFETIME };
 
 struct item {
 	bool used;
@@ -218,6 +220,9 @@ static size_t emit(struct commit *c, struct item *it, struct kernel_op *ops, siz
 		return 1;
 	case STAGE_UPDATE:
 		put_flow(c, it, KOP_UPDATE, ops);
+		return 1;
+	case STAGE_LIFETIME:
+		put_expect(c, it, KOP_EXP_UPDATE, ops);
 		return 1;
 	case STAGE_CREATE:
 	default:
@@ -473,6 +478,13 @@ static bool on_expect(struct commit *c, struct item *it, int err, struct commit_
 	}
 	if (err)
 		return fail(c, it, err, f);
+	it->stage = STAGE_LIFETIME;
+	return false;
+}
+
+/* It may have been used, or run out, already. */
+static bool on_lifetime(struct commit *c, struct item *it)
+{
 	c->st.expects_new++;
 	drop_item(c, it);
 	return false;
@@ -498,6 +510,8 @@ bool commit_result(struct commit *c, tick_t now, const struct kernel_op *op,
 		return on_update(c, it, op->err, f);
 	case KOP_GET:
 		return on_get(c, it, op, f);
+	case KOP_EXP_UPDATE:
+		return on_lifetime(c, it);
 	case KOP_EXP_CREATE:
 	default:
 		return on_expect(c, it, op->err, f);

@@ -342,7 +342,8 @@ static void put_expect_nat(struct buf *b, const struct expect *e)
 /*
  * The function that translates the expected connection works on the saved
  * address and port: without them it would send an FTP client to port 0, so
- * it is named only together with them.
+ * it is named only together with them. A change must name all three tuples, and
+ * looks at nothing else but the lifetime.
  */
 static void put_expect_create(struct buf *b, const struct expect *e)
 {
@@ -375,7 +376,7 @@ static void put_expect_op(struct buf *b, const struct kernel_op *op)
 	put_tuple(b, CTA_EXPECT_TUPLE, &e->tuple, 0);
 	if ((e->has & EXPECT_HAS_ZONE) && e->zone)
 		attr_put16(b, CTA_EXPECT_ZONE, e->zone);
-	if (op->kind == KOP_EXP_CREATE)
+	if (op->kind != KOP_EXP_DELETE)
 		put_expect_create(b, e);
 	else if (e->has & EXPECT_HAS_ID)
 		attr_put32(b, CTA_EXPECT_ID, e->id);
@@ -385,6 +386,7 @@ static bool usable(const struct kernel_op *op)
 {
 	switch (op->kind) {
 	case KOP_EXP_CREATE:
+	case KOP_EXP_UPDATE:
 		return expect_has_key(&op->expect);
 	case KOP_EXP_DELETE:
 		return (op->expect.has & EXPECT_HAS_TUPLE) &&
@@ -408,6 +410,7 @@ static void header_of(const struct kernel_op *op, struct nlmsghdr *h)
 		[KOP_EXP_CREATE] = { NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_NEW,
 				     NLM_F_CREATE | NLM_F_EXCL },
 		[KOP_EXP_DELETE] = { NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_DELETE, 0 },
+		[KOP_EXP_UPDATE] = { NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_NEW, 0 },
 	};
 
 	h->nlmsg_type = (uint16_t)(how[op->kind].subsys << 8 | how[op->kind].type);
@@ -416,7 +419,7 @@ static void header_of(const struct kernel_op *op, struct nlmsghdr *h)
 
 ssize_t conv_build(const struct kernel_op *op, uint32_t seq, void *out, size_t cap)
 {
-	bool expect = op->kind == KOP_EXP_CREATE || op->kind == KOP_EXP_DELETE;
+	bool expect = op->kind >= KOP_EXP_CREATE;
 	struct nlmsghdr h = { .nlmsg_seq = seq };
 	struct nfgenmsg g = { .version = NFNETLINK_V0 };
 	struct buf b;

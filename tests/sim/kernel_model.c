@@ -177,6 +177,7 @@ void kernel_op(struct world *w, uint8_t node, struct kernel_op *op)
 		break;
 	case KOP_EXP_CREATE:
 	case KOP_EXP_DELETE:
+	case KOP_EXP_UPDATE:
 		op->err = -ENOENT;
 		break;
 	}

@@ -326,6 +326,58 @@ Test(commit, an_expectation_that_exists_is_renewed)
 	cr_assert_eq(fx.st.expects_new, 0);
 }
 
+Test(commit, w12_an_expectation_keeps_all_it_has)
+{
+	struct expect e;
+	struct flow f;
+	size_t cap;
+
+	tcp(1, &f);
+	helper(&f, "ftp");
+	keep(&f);
+	expectation(1, &e);
+	e.has |= EXPECT_HAS_CLASS | EXPECT_HAS_FLAGS | EXPECT_HAS_FN | EXPECT_HAS_NAT |
+		 EXPECT_HAS_NAT_DIR | EXPECT_HAS_NAT_PORTS | EXPECT_HAS_NAT_ADDR;
+	e.class_ = 3;
+	e.flags = EXPF_PERMANENT;
+	e.nat.family = FAM_IP4;
+	e.nat.sport = 2021;
+	e.nat_dir = 1;
+	strcpy(e.fn, "nat-follow-master");
+	keep_expect(&e);
+	for (cap = 1; cap <= 64; cap += 63) {
+		memset(&fx.table, 0, sizeof(fx.table));
+		run(NOW + 100 * TICK_SEC, cap);
+		cr_assert_eq(fx.st.expects_new, 1);
+		cr_assert_eq(fx.table.nexpects, 1);
+		e.timeout = 200;               /* and not the helper's own */
+		cr_assert(expect_equal(&fx.table.expects[0], &e));
+	}
+}
+
+/* It may be used between its creation and the change of its lifetime. */
+static void use_at_once(struct table *t, const struct kernel_op *op)
+{
+	if (op->kind == KOP_EXP_UPDATE)
+		t->nexpects = 0;
+}
+
+Test(commit, an_expectation_used_at_once_is_no_failure)
+{
+	struct expect e;
+	struct flow f;
+
+	tcp(1, &f);
+	helper(&f, "ftp");
+	keep(&f);
+	expectation(1, &e);
+	keep_expect(&e);
+	fx.table.before = use_at_once;
+	run(NOW, 64);
+	cr_assert_eq(fx.st.expects_new, 1);
+	cr_assert_eq(fx.st.expects_failed, 0);
+}
+
 Test(commit, an_expectation_without_its_master_fails)
 {
 	struct expect e;

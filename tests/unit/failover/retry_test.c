@@ -333,7 +333,7 @@ Test(retry, a_race_that_cannot_be_won_ends)
 	fx.table.before = squat;
 	run(NOW, 64);
 	cr_assert_eq(fx.st.flows_skipped, 1);
-	for (i = 0; i <= KOP_EXP_DELETE; i++)
+	for (i = 0; i <= KOP_EXP_UPDATE; i++)
 		sum += fx.table.ops[i];
 	cr_assert_leq(sum, 12, "%u operations for one flow", sum);
 }

@@ -205,7 +205,18 @@ static int exp_create(struct table *t, const struct expect *e)
 	if (exp_index(t, e) >= 0)
 		return -EEXIST;
 	cr_assert_lt(t->nexpects, TABLE_EXPECTS);
-	t->expects[t->nexpects++] = *e;
+	t->expects[t->nexpects] = *e;
+	t->expects[t->nexpects++].timeout = TABLE_HELPER_TIMEOUT;
+	return 0;
+}
+
+static int exp_update(struct table *t, const struct expect *e)
+{
+	int i = exp_index(t, e);
+
+	if (i < 0)
+		return -ENOENT;
+	t->expects[i].timeout = e->timeout;
 	return 0;
 }
 
@@ -242,6 +253,9 @@ void table_apply(struct table *t, struct kernel_op *op)
 		break;
 	case KOP_EXP_DELETE:
 		op->err = exp_delete(t, &op->expect);
+		break;
+	case KOP_EXP_UPDATE:
+		op->err = exp_update(t, &op->expect);
 		break;
 	}
 }

@@ -16,6 +16,9 @@
 #define TABLE_EXPECTS 200
 #define TABLE_HEADS   8192
 
+/* Lifetime of every new expectation, whatever was asked for. */
+#define TABLE_HELPER_TIMEOUT 777
+
 struct table_flow {
 	bool present;
 	struct flow flow;          /* with reply tuple, status, timeout, id */
@@ -29,7 +32,7 @@ struct table {
 	struct expect expects[TABLE_EXPECTS];
 	uint32_t nexpects;
 	uint32_t ids;
-	uint32_t ops[KOP_EXP_DELETE + 1];
+	uint32_t ops[KOP_EXP_UPDATE + 1];
 	/* Called before an operation is carried out, may change the table. */
 	void (*before)(struct table *t, const struct kernel_op *op);
 	int fail_creates;          /* errno for every creation, 0 = none */

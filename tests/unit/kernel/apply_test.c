@@ -443,6 +443,68 @@ Test(apply, expectations)
 	kernel_applier_free(a);
 }
 
+/*
+ * Every helper the kernel may have, with its transport and the highest class of
+ * its expectations (net/netfilter/nf_conntrack_*.c). Those this kernel lacks are
+ * told and left out.
+ */
+static const struct {
+	const char *name;
+	uint8_t proto;
+	uint16_t port;
+	uint32_t class_;
+} helpers[] = {
+	{ "ftp", IPP_TCP, 21, 0 },	    { "tftp", IPP_UDP, 69, 0 },
+	{ "sip", IPP_UDP, 5060, 3 },	    { "irc", IPP_TCP, 6667, 0 },
+	{ "Q.931", IPP_TCP, 1720, 0 },	    { "RAS", IPP_UDP, 1719, 0 },
+	{ "pptp", IPP_TCP, 1723, 0 },	    { "amanda", IPP_UDP, 10080, 0 },
+	{ "sane", IPP_TCP, 6566, 0 },	    { "netbios-ns", IPP_UDP, 137, 0 },
+	{ "snmp", IPP_UDP, 161, 0 },
+};
+
+static struct kernel_op master_of(size_t i)
+{
+	struct kernel_op op = fixture_op(KOP_CREATE, FAM_IP4, helpers[i].proto, (int)i + 1);
+
+	op.flow.orig.dport = helpers[i].port;
+	op.flow.has |= FLOW_HAS_HELPER;
+	memset(op.flow.helper, 0, sizeof(op.flow.helper));
+	strcpy(op.flow.helper, helpers[i].name);
+	return op;
+}
+
+Test(apply, helpers_come_back_with_their_flows)
+{
+	struct kernel_applier *a;
+	int known = 0;
+
+	NEEDS_ROOT();
+	a = fixture_applier();
+	for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++) {
+		struct kernel_op op = master_of(i), exp = fixture_expect(KOP_EXP_CREATE);
+		struct flow f;
+
+		if (fixture_apply(a, &op) == -EOPNOTSUPP) {
+			cr_log_warn("this kernel has no helper \"%s\"", helpers[i].name);
+			continue;
+		}
+		cr_assert_eq(op.err, 0, "%s: %d", helpers[i].name, op.err);
+		known++;
+		f = fixture_get(a, &op);
+		cr_assert_str_eq(f.helper, helpers[i].name);
+		cr_assert(f.status & CTS_HELPER);
+		exp.expect.master = op.flow.orig;
+		exp.expect.tuple = op.flow.orig;
+		exp.expect.tuple.sport = 0;
+		exp.expect.tuple.dport = (uint16_t)(30000 + i);
+		exp.expect.class_ = helpers[i].class_;
+		cr_assert_eq(fixture_apply(a, &exp), 0, "%s, class %u: %d", helpers[i].name,
+			     helpers[i].class_, exp.err);
+	}
+	cr_assert_gt(known, 0);
+	kernel_applier_free(a);
+}
+
 Test(apply, an_expectation_in_a_zone)
 {
 	struct kernel_op master, exp;

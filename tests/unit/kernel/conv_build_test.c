@@ -539,6 +539,22 @@ Test(conv_build, all_of_an_expectation)
 	cr_assert_null(FIND(&r, CTA_EXPECT_ID));
 }
 
+/* The kernel wants all three tuples, and neither flag, for a change. */
+Test(conv_build, w12_lifetime_of_an_expectation)
+{
+	struct kernel_op op = expect_op(KOP_EXP_UPDATE);
+	struct req r;
+
+	build(&r, &op);
+	cr_assert_eq(header(&r)->nlmsg_type, 0x200);
+	cr_assert_eq(header(&r)->nlmsg_flags, NLM_F_REQUEST);
+	cr_assert_not_null(FIND(&r, CTA_EXPECT_TUPLE));
+	cr_assert_not_null(FIND(&r, CTA_EXPECT_MASK));
+	cr_assert_not_null(FIND(&r, CTA_EXPECT_MASTER));
+	cr_assert_eq(GET16(&r, CTA_EXPECT_ZONE), 6);
+	cr_assert_eq(GET32(&r, CTA_EXPECT_TIMEOUT), 300u);
+}
+
 /* A translating function without a saved port sends the client to port 0. */
 Test(conv_build, no_function_without_its_nat_part)
 {
