@@ -12,7 +12,8 @@
  *       same flow (both tuples equal)  -> UPDATE (never destroys it, see below)
  *       another that holds our place and has seen no reply yet
  *                                      -> DELETE, CREATE: our translation is the one both ends know
- *       another that has               -> left alone, counted as "skipped"
+ *       another that has               -> left alone: counted as "skipped" if it is of the same
+ *                                         original tuple, else as "clash", both reported
  *       gone                           -> CREATE once more
  *   CREATE EOPNOTSUPP with helper      -> CREATE without helper
  *   CREATE ENOENT with master          -> CREATE without master
@@ -45,15 +46,32 @@ struct commit_params {
 	tick_t owner_heard;            /* when the owner was last heard */
 };
 
+/* Why the kernel refused an entry. */
+enum commit_reason {
+	COMMIT_FULL,                   /* table or memory: ENOMEM, ENOSPC, EMFILE */
+	COMMIT_NO_MASTER,              /* the flow it belongs to is not there: ENOENT */
+	COMMIT_UNKNOWN,                /* helper, protocol or NAT this kernel has not: EOPNOTSUPP */
+	COMMIT_INVALID,                /* the kernel does not take such values: EINVAL, ERANGE */
+	COMMIT_BUSY,                   /* contradicts what is there: EEXIST, EBUSY */
+	COMMIT_PERM,                   /* not allowed: EPERM */
+	COMMIT_OTHER,
+	COMMIT_REASONS
+};
+
+/* Every entry ends in exactly one of new, updated, skipped, clash, expired, failed. */
 struct commit_stats {
 	uint64_t flows_new;            /* created */
 	uint64_t flows_updated;        /* existed, refreshed */
-	uint64_t flows_skipped;        /* a live flow of another translation holds the place */
+	uint64_t flows_skipped;        /* older: the connection has a new, living flow here */
+	uint64_t flows_clash;          /* a living flow of another connection has its place */
 	uint64_t flows_expired;        /* lifetime over, not injected */
 	uint64_t flows_failed;
-	uint64_t flows_no_helper;      /* created without their helper */
-	uint64_t flows_no_master;      /* created without their master */
+	uint64_t flows_failed_by[COMMIT_REASONS];
+	uint64_t flows_no_helper;      /* of those injected: without their helper */
+	uint64_t flows_no_master;      /* without their master */
+	uint64_t flows_no_timeout;     /* with a guessed lifetime, none was told */
 	uint64_t expects_new, expects_failed;
+	uint64_t expects_failed_by[COMMIT_REASONS];
 	uint64_t expects_expired;      /* lifetime over, not injected */
 };
 
@@ -61,6 +79,8 @@ struct commit_stats {
 struct commit_failure {
 	int err;
 	bool is_expect;
+	bool clash;                    /* a living flow has the place, err is -EEXIST */
+	struct flow holder;            /* that flow */
 	union {
 		struct flow flow;
 		struct expect expect;
@@ -90,6 +110,13 @@ bool commit_result(struct commit *c, tick_t now, const struct kernel_op *op,
 
 bool commit_finished(const struct commit *c);
 void commit_get_stats(const struct commit *c, struct commit_stats *st);
+
+/* Add up the counters of several commits. */
+void commit_stats_add(struct commit_stats *sum, const struct commit_stats *more);
+
+/* What an error of the kernel means, and a word or two for it ("table full"). */
+enum commit_reason commit_reason_of(int err);
+const char *commit_reason_text(enum commit_reason reason);
 
 /*
  * Lifetime to inject, in seconds: fixed if not 0; else what is left of the

@@ -166,19 +166,6 @@ static int commit_open(struct engine *e, tick_t now)
 	return e->commit ? 0 : -ENOMEM;
 }
 
-static void commit_add_stats(struct commit_stats *sum, const struct commit_stats *s)
-{
-	sum->flows_new += s->flows_new;
-	sum->flows_updated += s->flows_updated;
-	sum->flows_skipped += s->flows_skipped;
-	sum->flows_expired += s->flows_expired;
-	sum->flows_failed += s->flows_failed;
-	sum->flows_no_helper += s->flows_no_helper;
-	sum->flows_no_master += s->flows_no_master;
-	sum->expects_new += s->expects_new;
-	sum->expects_failed += s->expects_failed;
-}
-
 static void commit_report(struct engine *e, tick_t now)
 {
 	const struct commit_stats *s = &e->commit_sum;
@@ -188,7 +175,7 @@ static void commit_report(struct engine *e, tick_t now)
 
 	if (e->commit_what & ADMIN_FLOWS) {
 		const uint64_t done = s->flows_new + s->flows_updated;
-		const uint64_t failed = s->flows_failed + s->flows_skipped;
+		const uint64_t failed = s->flows_failed + s->flows_skipped + s->flows_clash;
 
 		log_notice(e->p.log, "Committed %llu new entries", (unsigned long long)done);
 		if (failed)
@@ -222,7 +209,7 @@ static void commit_advance(struct engine *e, tick_t now)
 	struct commit_stats s;
 
 	commit_get_stats(e->commit, &s);
-	commit_add_stats(&e->commit_sum, &s);
+	commit_stats_add(&e->commit_sum, &s);
 	commit_free(e->commit);
 	e->commit = NULL;
 	e->commit_peer++;
@@ -259,6 +246,23 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
 	return 1;
 }
 
+/* One line with both tuples of both flows. */
+static void log_clash(struct engine *e, const struct commit_failure *f)
+{
+	char mine[PRINT_LINE_MAX], theirs[PRINT_LINE_MAX];
+	struct flow ours = f->flow;
+	struct strbuf b;
+
+	flow_reply(&ours, &ours.reply);
+	ours.has |= FLOW_HAS_REPLY;
+	strbuf_init(&b, mine, sizeof(mine));
+	print_flow(&b, &ours, false);
+	strbuf_init(&b, theirs, sizeof(theirs));
+	print_flow(&b, &f->holder, false);
+	log_warning(e->p.log, "commit: not injected: %s: its place is held by a living flow: %s",
+		    mine, theirs);
+}
+
 static void log_failure(struct engine *e, tick_t now, const struct commit_failure *f)
 {
 	char line[PRINT_LINE_MAX];
@@ -266,6 +270,10 @@ static void log_failure(struct engine *e, tick_t now, const struct commit_failur
 
 	if (!ratelim_ok(&e->commit_log, now))
 		return;
+	if (f->clash) {
+		log_clash(e, f);
+		return;
+	}
 	strbuf_init(&b, line, sizeof(line));
 	if (f->is_expect)
 		print_expect(&b, &f->expect);

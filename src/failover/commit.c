@@ -7,12 +7,12 @@
  *
  *   stage       operation        result            next
  *   CREATE      KOP_CREATE       0                 created
- *                                EEXIST            FIND_ORIG; later FIND_REPLY; then skipped
+ *                                EEXIST            FIND_ORIG; later FIND_REPLY; then left alone
  *                                EOPNOTSUPP        CREATE without helper, once
  *                                ENOENT            CREATE without master, once
- *   FIND_ORIG   KOP_GET          flow              UPDATE, REPLACE or skipped
+ *   FIND_ORIG   KOP_GET          flow              UPDATE, REPLACE, or it is left alone
  *                                ENOENT            FIND_REPLY
- *   FIND_REPLY  KOP_GET          flow              REPLACE or skipped
+ *   FIND_REPLY  KOP_GET          flow              REPLACE, or it is left alone
  *                                ENOENT            CREATE
  *   UPDATE      KOP_UPDATE       0                 updated
  *                                ENOENT, ETIME     CREATE
@@ -50,9 +50,9 @@ struct item {
 	bool is_expect;
 	bool looked_orig;      /* it is known who held our original tuple */
 	bool looked_reply;     /* and our reply tuple */
-	bool no_helper, no_master;
+	bool no_helper, no_master, no_timeout;
 	enum stage stage;
-	struct flow holder;    /* REPLACE, UPDATE: the kernel's flow */
+	struct flow holder;    /* the kernel's flow, once one was found */
 	union {
 		struct flow flow;
 		struct expect expect;
@@ -136,6 +136,57 @@ void commit_get_stats(const struct commit *c, struct commit_stats *st)
 	*st = c->st;
 }
 
+_Static_assert(sizeof(struct commit_stats) % sizeof(uint64_t) == 0, "nothing but counters");
+
+void commit_stats_add(struct commit_stats *sum, const struct commit_stats *more)
+{
+	const uint64_t *from = (const uint64_t *)more;
+	uint64_t *to = (uint64_t *)sum;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+enum commit_reason commit_reason_of(int err)
+{
+	switch (-err) {
+	case ENOMEM:
+	case ENOSPC:
+	case EMFILE:
+		return COMMIT_FULL;
+	case ENOENT:
+		return COMMIT_NO_MASTER;
+	case EOPNOTSUPP:
+		return COMMIT_UNKNOWN;
+	case EINVAL:
+	case ERANGE:
+		return COMMIT_INVALID;
+	case EEXIST:
+	case EBUSY:
+		return COMMIT_BUSY;
+	case EPERM:
+		return COMMIT_PERM;
+	default:
+		return COMMIT_OTHER;
+	}
+}
+
+const char *commit_reason_text(enum commit_reason reason)
+{
+	static const char *const texts[COMMIT_REASONS] = {
+		[COMMIT_FULL] = "table full",
+		[COMMIT_NO_MASTER] = "no master",
+		[COMMIT_UNKNOWN] = "unknown to this kernel",
+		[COMMIT_INVALID] = "refused values",
+		[COMMIT_BUSY] = "place taken",
+		[COMMIT_PERM] = "not permitted",
+		[COMMIT_OTHER] = "other errors",
+	};
+
+	assert(reason < COMMIT_REASONS);
+	return texts[reason];
+}
+
 /* ---- items ---- */
 
 static struct item *take_item(struct commit *c)
@@ -146,6 +197,7 @@ static struct item *take_item(struct commit *c)
 	while (c->items[i].used)
 		i++;
 	memset(&c->items[i], 0, offsetof(struct item, holder));
+	c->items[i].holder.orig.family = FAM_NONE;
 	c->items[i].used = true;
 	c->nused++;
 	return &c->items[i];
@@ -299,6 +351,7 @@ static bool ready_flow(struct commit *c, tick_t now, cache_ref ref, struct item 
 		c->st.flows_expired++;
 		return false;
 	}
+	it->no_timeout = !(f->has & FLOW_HAS_TIMEOUT) && !c->p.timeout;
 	inject_prepare(f, life);
 	if (flow_is_child(f) && !inject_master_known(f)) {
 		inject_drop_master(f);
@@ -366,28 +419,43 @@ static bool fail(struct commit *c, struct item *it, int err, struct commit_failu
 {
 	f->err = err;
 	f->is_expect = it->is_expect;
+	f->clash = false;
 	if (it->is_expect) {
 		f->expect = it->expect;
 		c->st.expects_failed++;
+		c->st.expects_failed_by[commit_reason_of(err)]++;
 	} else {
 		f->flow = it->flow;
 		c->st.flows_failed++;
+		c->st.flows_failed_by[commit_reason_of(err)]++;
 	}
 	drop_item(c, it);
 	return true;
 }
 
-static void skip(struct commit *c, struct item *it)
+/* A living flow stays; ours comes from the past, or both want one address and port. */
+static bool yield_to_holder(struct commit *c, struct item *it, struct commit_failure *f)
 {
-	c->st.flows_skipped++;
+	if (tuple_equal(&it->flow.orig, &it->holder.orig))
+		c->st.flows_skipped++;
+	else
+		c->st.flows_clash++;
+	f->err = -EEXIST;
+	f->is_expect = false;
+	f->clash = true;
+	f->flow = it->flow;
+	f->holder = it->holder;
 	drop_item(c, it);
+	return true;
 }
 
-static void created(struct commit *c, struct item *it)
+/* It is in the kernel now, perhaps not with all it had. */
+static void injected(struct commit *c, struct item *it, uint64_t *count)
 {
-	c->st.flows_new++;
+	++*count;
 	c->st.flows_no_helper += it->no_helper;
 	c->st.flows_no_master += it->no_master;
+	c->st.flows_no_timeout += it->no_timeout;
 	drop_item(c, it);
 }
 
@@ -395,22 +463,25 @@ static void created(struct commit *c, struct item *it)
  * Traffic that came before us may hold both of our places: a flow from the
  * client's packets, one from the server's to our translated address.
  */
-static void on_exists(struct commit *c, struct item *it)
+static bool on_exists(struct commit *c, struct item *it, struct commit_failure *f)
 {
 	if (!it->looked_orig)
 		it->stage = STAGE_FIND_ORIG;
 	else if (!it->looked_reply)
 		it->stage = STAGE_FIND_REPLY;
+	else if (it->holder.orig.family)
+		return yield_to_holder(c, it, f);
 	else
-		skip(c, it);
+		return fail(c, it, -EEXIST, f);
+	return false;
 }
 
 static bool on_create(struct commit *c, struct item *it, int err, struct commit_failure *f)
 {
 	if (err == 0) {
-		created(c, it);
+		injected(c, it, &c->st.flows_new);
 	} else if (err == -EEXIST) {
-		on_exists(c, it);
+		return on_exists(c, it, f);
 	} else if (err == -EOPNOTSUPP && (it->flow.has & FLOW_HAS_HELPER)) {
 		inject_drop_helper(&it->flow);
 		it->no_helper = true;
@@ -423,7 +494,8 @@ static bool on_create(struct commit *c, struct item *it, int err, struct commit_
 	return false;
 }
 
-static void on_holder(struct commit *c, struct item *it, const struct flow *kernel)
+static bool on_holder(struct commit *c, struct item *it, const struct flow *kernel,
+		      struct commit_failure *f)
 {
 	it->holder = *kernel;
 	switch (inject_holder(&it->flow, kernel)) {
@@ -435,8 +507,9 @@ static void on_holder(struct commit *c, struct item *it, const struct flow *kern
 		break;
 	case HOLDER_LIVE:
 	default:
-		skip(c, it);
+		return yield_to_holder(c, it, f);
 	}
+	return false;
 }
 
 static bool on_get(struct commit *c, struct item *it, const struct kernel_op *op,
@@ -447,8 +520,8 @@ static bool on_get(struct commit *c, struct item *it, const struct kernel_op *op
 	it->looked_orig = true;
 	it->looked_reply |= !orig;
 	if (op->err == 0)
-		on_holder(c, it, &op->flow);
-	else if (op->err != -ENOENT)
+		return on_holder(c, it, &op->flow, f);
+	if (op->err != -ENOENT)
 		return fail(c, it, op->err, f);
 	else
 		it->stage = orig ? STAGE_FIND_REPLY : STAGE_CREATE;
@@ -464,8 +537,7 @@ static bool on_update(struct commit *c, struct item *it, int err, struct commit_
 	/* No storage for labels: they come last, the rest is done. */
 	if (err && !(err == -ENOSPC && (it->flow.has & FLOW_HAS_LABELS)))
 		return fail(c, it, err, f);
-	c->st.flows_updated++;
-	drop_item(c, it);
+	injected(c, it, &c->st.flows_updated);
 	return false;
 }
 

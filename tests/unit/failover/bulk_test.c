@@ -312,7 +312,7 @@ static void random_history(uint64_t seed)
 	ours = check_fates();
 	cr_assert_eq(st.flows_failed, 0, "seed %llu", (unsigned long long)seed);
 	cr_assert_eq(st.flows_expired, 0);
-	cr_assert_eq(st.flows_new + st.flows_updated + st.flows_skipped, MANY);
+	cr_assert_eq(st.flows_new + st.flows_updated + st.flows_skipped + st.flows_clash, MANY);
 	cr_assert_eq(st.flows_new + st.flows_updated, ours);
 	cr_assert(st.flows_updated && st.flows_skipped && st.flows_no_helper && st.flows_no_master);
 	/* Once more: everything is there already and nothing is destroyed. */
@@ -321,6 +321,7 @@ static void random_history(uint64_t seed)
 	cr_assert_eq(again.flows_new, 0);
 	cr_assert_eq(again.flows_updated, ours);
 	cr_assert_eq(again.flows_skipped, st.flows_skipped);
+	cr_assert_eq(again.flows_clash, st.flows_clash);
 	cr_assert_eq(table.ops[KOP_DELETE], 0);
 	cr_assert_eq(check_fates(), ours);
 	cache_free(flows);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The injection plan meets a table that says no: second tries and races. */
 #include <criterion/criterion.h>
+#include <errno.h>
 
 #include <string.h>
 
@@ -268,7 +269,8 @@ Test(retry, a_live_flow_in_our_place_is_left_alone)
 	flow_reply(&f, &k.orig);
 	table_put(&fx.table, &k);
 	run(NOW, 64);
-	cr_assert_eq(fx.st.flows_skipped, 2);
+	cr_assert_eq(fx.st.flows_skipped, 1);
+	cr_assert_eq(fx.st.flows_clash, 1);
 	cr_assert_eq(fx.st.flows_new + fx.st.flows_updated + fx.st.flows_failed, 0);
 	cr_assert_eq(fx.table.ops[KOP_DELETE] + fx.table.ops[KOP_UPDATE], 0);
 	tcp_nat(1, &f);
@@ -276,6 +278,86 @@ Test(retry, a_live_flow_in_our_place_is_left_alone)
 	cr_assert_eq(now->id, id);
 	cr_assert_eq(now->timeout, 99);
 	cr_assert(!translated_alike(now, &f));
+}
+
+/* Another connection has the address and port that ours is translated to. */
+Test(retry, a_clash_is_reported_with_both_flows)
+{
+	const struct commit_failure *told = &fx.failures[0];
+	struct tuple ours, theirs;
+	struct flow f, k;
+
+	tcp_nat(1, &f);
+	keep(&f);
+	k = f;
+	k.orig.src.b[3]++;
+	table_put(&fx.table, &k);
+	run(NOW, 64);
+	cr_assert_eq(fx.st.flows_clash, 1);
+	cr_assert_eq(fx.nfailures, 1);
+	cr_assert(told->clash);
+	cr_assert(tuple_equal(&told->flow.orig, &f.orig));
+	cr_assert(tuple_equal(&told->holder.orig, &k.orig));
+	flow_reply(&told->flow, &ours);
+	flow_reply(&told->holder, &theirs);
+	cr_assert(tuple_equal(&ours, &theirs));
+	cr_assert_null(in_kernel(&f));
+	cr_assert(in_kernel(&k));
+}
+
+/* ---- what is missing here, or was never told (W24) ---- */
+
+Test(retry, W24_a_flow_comes_without_what_is_missing_here)
+{
+	struct flow f;
+
+	tcp(1, &f);
+	helper(&f, "none");
+	keep(&f);
+	tcp(2, &f);
+	master(&f, 77);
+	keep(&f);
+	tcp(3, &f);
+	f.has &= ~FLOW_HAS_TIMEOUT;
+	keep(&f);
+	run(NOW, 64);
+	cr_assert_eq(fx.st.flows_new, 3);
+	cr_assert_eq(fx.st.flows_failed, 0);
+	cr_assert_eq(fx.st.flows_no_helper, 1);
+	cr_assert_eq(fx.st.flows_no_master, 1);
+	cr_assert_eq(fx.st.flows_no_timeout, 1);
+	cr_assert_eq(in_kernel(&f)->timeout, 60);
+}
+
+/* Another reason for each creation. */
+static void fail_in_turn(struct table *t, const struct kernel_op *op)
+{
+	static const int errors[] = { ENOMEM, EINVAL, EPERM, ENOMEM };
+
+	if (op->kind == KOP_CREATE)
+		t->fail_creates = errors[t->ops[KOP_CREATE] % 4];
+}
+
+Test(retry, failures_are_counted_by_reason)
+{
+	struct commit_stats sum = { .flows_failed = 1 };
+	struct flow f;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		tcp(i, &f);
+		keep(&f);
+	}
+	fx.table.before = fail_in_turn;
+	run(NOW, 64);
+	cr_assert_eq(fx.st.flows_failed, 4);
+	cr_assert_eq(fx.st.flows_failed_by[COMMIT_FULL], 2);
+	cr_assert_eq(fx.st.flows_failed_by[COMMIT_INVALID], 1);
+	cr_assert_eq(fx.st.flows_failed_by[COMMIT_PERM], 1);
+	commit_stats_add(&sum, &fx.st);
+	commit_stats_add(&sum, &fx.st);
+	cr_assert_eq(sum.flows_failed, 9);
+	cr_assert_eq(sum.flows_failed_by[COMMIT_FULL], 4);
+	cr_assert_str_eq(commit_reason_text(COMMIT_FULL), "table full");
 }
 
 /* ---- races: the table changes between one batch and the next ---- */
