@@ -66,6 +66,20 @@ static int read_peer(struct reader *r)
 	return r->out->peer ? 0 : fail(r, "a name is needed after", "--peer");
 }
 
+/* What is done by the program itself, without a daemon. */
+static int read_word(struct reader *r)
+{
+	const char *a = r->argv[r->i];
+
+	if (strcmp(a, "check") != 0)
+		return fail(r, "not an option:", a);
+	if (r->has_command)
+		return fail(r, "more than one command: second is", a);
+	r->has_command = true;
+	r->out->role = CLI_CHECK;
+	return 0;
+}
+
 /* 1: stop reading (help, version). */
 static int read_option(struct reader *r)
 {
@@ -82,8 +96,14 @@ static int read_option(struct reader *r)
 	}
 	if (strcmp(a, "--peer") == 0)
 		return read_peer(r);
-	if (a[0] != '-' || a[1] == '\0' || a[2] != '\0')
-		return fail(r, a[0] == '-' ? "unknown option" : "not an option:", a);
+	if (strcmp(a, "--print") == 0) {
+		r->out->print = true;
+		return 0;
+	}
+	if (a[0] != '-')
+		return read_word(r);
+	if (a[1] == '\0' || a[2] != '\0')
+		return fail(r, "unknown option", a);
 	switch (a[1]) {
 	case 'C':
 		return read_config(r);
@@ -103,7 +123,7 @@ static int finish_peer(struct reader *r)
 {
 	struct cli *o = r->out;
 
-	if (!r->has_command)
+	if (o->role != CLI_CLIENT)
 		return fail(r, "a command is needed with", "--peer");
 	switch (control_request_peer(&o->request, o->peer)) {
 	case 0:
@@ -126,9 +146,11 @@ static int finish(struct reader *r)
 		return fail(r, "a command cannot be combined with", "-d");
 	if (o->peer && finish_peer(r) < 0)
 		return -1;
+	if (o->print && o->role != CLI_CHECK)
+		return fail(r, "only check can be combined with", "--print");
 	if (!r->xml)
 		return 0;
-	if (!r->has_command || !control_command_of(o->request.cmd)->xml)
+	if (o->role != CLI_CLIENT || !control_command_of(o->request.cmd)->xml)
 		return fail(r, "only -i and -e can be combined with", "-x");
 	o->request.xml = true;
 	return 0;

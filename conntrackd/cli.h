@@ -7,12 +7,13 @@
 #include <stddef.h>
 #include "control/cmds.h"
 
-enum cli_role { CLI_DAEMON, CLI_CLIENT, CLI_HELP, CLI_VERSION };
+enum cli_role { CLI_DAEMON, CLI_CLIENT, CLI_HELP, CLI_VERSION, CLI_CHECK };
 
 struct cli {
 	enum cli_role role;
 	bool background;
 	const char *config;              /* borrowed from argv, or the default path */
+	bool print;                      /* CLI_CHECK: only show what is in effect */
 	struct control_request request;  /* CLI_CLIENT */
 	const char *peer;                /* --peer, borrowed from argv; NULL: not given */
 };

@@ -16,6 +16,7 @@
 #include "config.h"
 #include "control/call.h"
 #include "control/proto.h"
+#include "daemon/check.h"
 #include "daemon/daemon.h"
 #include "daemon/process.h"
 
@@ -24,12 +25,15 @@ static void print_usage(FILE *out)
 	const struct control_command *c;
 
 	fprintf(out, "usage: conntrackd [-C FILE] [-d]\n"
-		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [-x] [--peer NAME]\n\n"
+		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [-x] [--peer NAME]\n"
+		"       conntrackd check [-C FILE] [--print]\n\n"
 		"Daemon:\n"
 		"  -d                      run in the background\n"
 		"  -C FILE                 configuration file (%s)\n"
 		"  -v, --version           print the version\n"
-		"  -h, --help              print this text\n\n"
+		"  -h, --help              print this text\n"
+		"  check                   hold the configuration against this host\n"
+		"  check --print           show the configuration in effect\n\n"
 		"Commands to a running daemon:\n", CONFIG_DEFAULT_FILE);
 	for (size_t i = 0; (c = control_command_at(i)); i++)
 		fprintf(out, "  -%c %-20s %s\n", c->letter, c->args ? c->args : "", c->help);
@@ -146,6 +150,9 @@ int cli_main(int argc, char **argv)
 	case CLI_VERSION:
 		print_version();
 		return EXIT_SUCCESS;
+	case CLI_CHECK:
+		return cli.print ? check_print(cli.config, stdout, stderr) :
+				   check_file(cli.config, stdout);
 	default:
 		return run(&cli);
 	}

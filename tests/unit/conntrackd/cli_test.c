@@ -55,6 +55,22 @@ Test(cli, daemon_or_client)
 	bad("x", "not an option");
 }
 
+Test(cli, check)
+{
+	cr_expect_eq(good("check").role, CLI_CHECK);
+	cr_expect(!good("check").print);
+	cr_expect_str_eq(good("check -C /a --print").config, "/a");
+	cr_expect(good("-C /a --print check").print);
+	bad("check check", "more than one command");
+	bad("-s check", "-s takes");
+	bad("check -s", "more than one command");
+	bad("check -d", "combined with `-d'");
+	bad("check -x", "only -i and -e");
+	bad("check --peer a", "a command is needed");
+	bad("-s --print", "only check can be combined");
+	bad("--print", "only check can be combined");
+}
+
 Test(cli, xml)
 {
 	cr_expect(good("-i -x").request.xml);
