@@ -27,6 +27,9 @@ int reader_push(struct reader *r, enum schema_block block)
 }
 
 static int say(struct reader *r, enum log_level level, const struct word *w, const char *fmt,
+	       va_list ap) __attribute__((format(printf, 4, 0)));
+
+static int say(struct reader *r, enum log_level level, const struct word *w, const char *fmt,
 	       va_list ap)
 {
 	char shown[WORD_SHOWN], text[CONFIG_MSG_TEXT];
