@@ -118,7 +118,8 @@ static void check_line(const char *line, const char *canonical)
 	char out[64];
 
 	cr_assert_eq(control_request_parse(&rq, line), 0, "%s", line);
-	cr_assert_eq(control_request_format(&rq, out, sizeof(out)), strlen(canonical));
+	cr_assert_eq(control_request_format(&rq, out, sizeof(out)),
+		     (int)strlen(canonical));
 	cr_assert_str_eq(out, canonical);
 	cr_assert_eq(control_request_parse(&again, out), 0);
 	cr_assert_eq(again.cmd, rq.cmd);
@@ -290,7 +291,7 @@ Test(cmds, classic_numbers)
 		cr_assert_gt(control_request_format(&rq, out, sizeof(out)), 0);
 		cr_assert_str_eq(out, want[i].line);
 		cr_assert_eq(control_request_parse(&rq, want[i].line), 0);
-		cr_assert_eq(control_request_number(&rq), want[i].number);
+		cr_assert_eq(control_request_number(&rq), (int)want[i].number);
 	}
 	cr_assert_eq(control_request_classic(&rq, 19), 0);
 	cr_assert_eq(rq.cmd, CONTROL_FLUSH_CACHE);

@@ -30,7 +30,7 @@ Test(proto, code_lines_arrive_in_pieces)
 
 	for (n = 0; n < strlen(line); n++)
 		cr_assert_eq(control_code_parse(line, n, &code), 0, "%zu", n);
-	cr_assert_eq(control_code_parse(line, n, &code), n);
+	cr_assert_eq(control_code_parse(line, n, &code), (int)n);
 	cr_assert_eq(code, 501);
 }
 

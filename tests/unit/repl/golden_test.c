@@ -173,8 +173,9 @@ static void check_counters(const struct script *s, const json_t *step)
 	uint32_t external = 0;
 
 	/* The reference counts two too many for each gap. */
-	cr_assert_eq(st.lost, json_integer_value(json_object_get(step, "lost")) - 2 * s->nacks);
-	cr_assert_eq(st.before, json_integer_value(json_object_get(step, "before")));
+	cr_assert_eq((json_int_t)st.lost,
+		     json_integer_value(json_object_get(step, "lost")) - 2 * s->nacks);
+	cr_assert_eq((json_int_t)st.before, json_integer_value(json_object_get(step, "before")));
 	for (int i = 0; i < RIG_OBJECTS; i++)
 		external += s->g.view[i] != 0;
 	cr_assert_eq(external, json_integer_value(json_object_get(step, "external")));
