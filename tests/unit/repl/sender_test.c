@@ -264,6 +264,30 @@ Test(sender, hold_keeps_objects_waiting_while_acks_flow)
 	cr_assert_geq(given_up(REPL_CURES_ALL & ~REPL_CURE_HOLD), 50);
 }
 
+/* Two idle nodes acknowledge each other's ACKs; one is always under way. */
+Test(sender, own_acks_do_not_fill_the_window)
+{
+	struct repl_params p = rig_ftfw(1000, REPL_CURES_ALL);
+	tick_t now = SEC(10);
+
+	p.resend_limit = 1;
+	rig_init(&g, &p, now);
+	rig_change(&g, 0);
+	said(now);
+	rig_control(&g, now, 500, WIRE_F_ACK | HB, 1000, 1000);
+	pass(now + SEC(2));              /* the bulk that follows the greeting */
+	now += SEC(2);
+	ack_all(now, 501);
+	pass(now + MS(1500));
+	now += MS(1500);
+	cr_assert_gt(rig_stats(&g).window, 0);
+	rig_change(&g, 1);
+	cr_assert_eq(count(said(now), 0, 0), 1, "nothing holds it back");
+	cr_assert_eq(rig_stats(&g).window_full, 0);
+	rig_check(&g);
+	rig_fini(&g);
+}
+
 /* An acknowledging peer is waited for, however long it is silent: nothing is forgotten. */
 Test(sender, hold_waits_for_a_silent_peer)
 {
