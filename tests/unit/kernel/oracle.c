@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libnetfilter_conntrack as the second opinion on what a message says. It
- * holds addresses and ports in network order, and the reply direction of an
- * ICMP flow not at all.
+ * libnetfilter_conntrack as the second opinion on what a message says, and as
+ * the writer of random messages.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -12,6 +11,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 #include "kernel/conv.h"
+#include "nfct_same.h"
 #include "oracle.h"
 
 #define IS_SET(ct, attr) (nfct_attr_is_set(ct, attr) > 0)
@@ -35,211 +35,29 @@ static const enum nf_conntrack_attr l4[3] = {
 	ATTR_ORIG_L4PROTO, ATTR_REPL_L4PROTO, ATTR_MASTER_L4PROTO,
 };
 
-/* which: 0 original, 1 reply, 2 master. */
-static void same_tuple(const struct nf_conntrack *ct, int which, const struct tuple *t)
-{
-	const enum nf_conntrack_attr *a = t->family == FAM_IP4 ? addr4[which] : addr6[which];
-
-	cr_assert(memcmp(nfct_get_attr(ct, a[0]), t->src.b, addr_len(t->family)) == 0);
-	cr_assert(memcmp(nfct_get_attr(ct, a[1]), t->dst.b, addr_len(t->family)) == 0);
-	cr_assert_eq(nfct_get_attr_u8(ct, l4[which]), t->proto);
-	if (proto_is_icmp(t->proto))
-		return;
-	if (IS_SET(ct, port[which][0]))
-		cr_assert_eq(ntohs(nfct_get_attr_u16(ct, port[which][0])), t->sport);
-	else
-		cr_assert_eq(t->sport, 0);
-	if (IS_SET(ct, port[which][1]))
-		cr_assert_eq(ntohs(nfct_get_attr_u16(ct, port[which][1])), t->dport);
-	else
-		cr_assert_eq(t->dport, 0);
-}
-
-static void same_orig(const struct nf_conntrack *ct, const struct flow *f)
-{
-	bool ports = IS_SET(ct, ATTR_ORIG_PORT_SRC) && IS_SET(ct, ATTR_ORIG_PORT_DST);
-	bool icmp = proto_is_icmp(f->orig.proto);
-
-	same_tuple(ct, 0, &f->orig);
-	if (f->orig.proto == IPP_DCCP)
-		ports = true;
-	cr_assert_eq((f->has & FLOW_HAS_PORTS) != 0, ports && !icmp);
-	cr_assert_eq((f->has & FLOW_HAS_ICMP) != 0, icmp && IS_SET(ct, ATTR_ICMP_ID));
-	if (f->has & FLOW_HAS_ICMP) {
-		cr_assert_eq(f->orig.icmp_type, nfct_get_attr_u8(ct, ATTR_ICMP_TYPE));
-		cr_assert_eq(f->orig.icmp_code, nfct_get_attr_u8(ct, ATTR_ICMP_CODE));
-		cr_assert_eq(f->orig.sport, ntohs(nfct_get_attr_u16(ct, ATTR_ICMP_ID)));
-		cr_assert_eq(f->orig.dport, f->orig.sport);
-	}
-}
-
-/* Window scales and flags are of use only if both directions are known. */
-static void same_pair(const struct nf_conntrack *ct, const struct flow *f, uint32_t part,
-		      enum nf_conntrack_attr orig, enum nf_conntrack_attr reply,
-		      const uint8_t *values)
-{
-	bool both = IS_SET(ct, orig) && IS_SET(ct, reply);
-
-	cr_assert_eq((f->has & part) != 0, both, "attribute %d", orig);
-	if (both) {
-		cr_assert_eq(nfct_get_attr_u8(ct, orig), values[0]);
-		cr_assert_eq(nfct_get_attr_u8(ct, reply), values[1]);
-	}
-}
-
-/* A part is known to us exactly if the library has the attribute. */
-#define SAME_PART(ct, f, part, attr, bits, field)                                   \
-	do {                                                                        \
-		cr_assert_eq(((f)->has & (part)) != 0, IS_SET(ct, attr), #attr);    \
-		if ((f)->has & (part))                                              \
-			cr_assert_eq(nfct_get_attr_u##bits(ct, attr), field, #attr);\
-	} while (0)
-
-static void same_proto(const struct nf_conntrack *ct, const struct flow *f)
-{
-	if (f->orig.proto == IPP_TCP) {
-		SAME_PART(ct, f, FLOW_HAS_STATE, ATTR_TCP_STATE, 8, f->state);
-		same_pair(ct, f, FLOW_HAS_WSCALE, ATTR_TCP_WSCALE_ORIG, ATTR_TCP_WSCALE_REPL,
-			  f->wscale);
-		same_pair(ct, f, FLOW_HAS_TCPFLAGS, ATTR_TCP_FLAGS_ORIG, ATTR_TCP_FLAGS_REPL,
-			  f->tcp_flags);
-	} else if (f->orig.proto == IPP_SCTP) {
-		SAME_PART(ct, f, FLOW_HAS_STATE, ATTR_SCTP_STATE, 8, f->state);
-		SAME_PART(ct, f, FLOW_HAS_VTAG, ATTR_SCTP_VTAG_ORIG, 32, f->vtag[0]);
-		SAME_PART(ct, f, FLOW_HAS_VTAG, ATTR_SCTP_VTAG_REPL, 32, f->vtag[1]);
-	} else if (f->orig.proto == IPP_DCCP) {
-		SAME_PART(ct, f, FLOW_HAS_STATE, ATTR_DCCP_STATE, 8, f->state);
-		SAME_PART(ct, f, FLOW_HAS_DCCP_ROLE, ATTR_DCCP_ROLE, 8, f->dccp_role);
-	} else {
-		cr_assert_not(f->has & FLOW_HAS_STATE);
-	}
-}
-
-static void same_seqadj(const struct nf_conntrack *ct, const struct flow *f)
-{
-	static const enum nf_conntrack_attr a[2] = {
-		ATTR_ORIG_NAT_SEQ_CORRECTION_POS, ATTR_REPL_NAT_SEQ_CORRECTION_POS,
-	};
-
-	for (int d = 0; d < 2; d++) {
-		SAME_PART(ct, f, FLOW_HAS_SEQADJ, a[d], 32, f->seqadj[d].pos);
-		SAME_PART(ct, f, FLOW_HAS_SEQADJ, a[d] + 1, 32, (uint32_t)f->seqadj[d].before);
-		SAME_PART(ct, f, FLOW_HAS_SEQADJ, a[d] + 2, 32, (uint32_t)f->seqadj[d].after);
-	}
-}
-
-/* An all-zero block means nothing to us. */
-static void same_synproxy(const struct nf_conntrack *ct, const struct flow *f)
-{
-	uint32_t isn = nfct_get_attr_u32(ct, ATTR_SYNPROXY_ISN);
-	uint32_t its = nfct_get_attr_u32(ct, ATTR_SYNPROXY_ITS);
-	uint32_t off = nfct_get_attr_u32(ct, ATTR_SYNPROXY_TSOFF);
-
-	cr_assert_eq((f->has & FLOW_HAS_SYNPROXY) != 0, (isn | its | off) != 0);
-	cr_assert_eq(f->synproxy_isn, isn);
-	cr_assert_eq(f->synproxy_its, its);
-	cr_assert_eq(f->synproxy_tsoff, off);
-}
-
-static void same_names(const struct nf_conntrack *ct, const struct flow *f)
-{
-	const struct nfct_bitmask *m;
-
-	cr_assert_eq((f->has & FLOW_HAS_HELPER) != 0, IS_SET(ct, ATTR_HELPER_NAME));
-	if (f->has & FLOW_HAS_HELPER)
-		cr_assert_str_eq(nfct_get_attr(ct, ATTR_HELPER_NAME), f->helper);
-	cr_assert_eq((f->has & FLOW_HAS_LABELS) != 0, IS_SET(ct, ATTR_CONNLABELS));
-	m = nfct_get_attr(ct, ATTR_CONNLABELS);
-	for (unsigned int bit = 0; m && bit < 128; bit++) {
-		bool set = bit <= nfct_bitmask_maxbit(m) && nfct_bitmask_test_bit(m, bit);
-
-		cr_assert_eq((f->labels[bit / 32] >> bit % 32 & 1) != 0, set);
-	}
-}
-
-static void same_counters(const struct nf_conntrack *ct, const struct flow *f)
-{
-	SAME_PART(ct, f, FLOW_HAS_COUNTERS, ATTR_ORIG_COUNTER_PACKETS, 64, f->packets[0]);
-	SAME_PART(ct, f, FLOW_HAS_COUNTERS, ATTR_REPL_COUNTER_PACKETS, 64, f->packets[1]);
-	SAME_PART(ct, f, FLOW_HAS_COUNTERS, ATTR_ORIG_COUNTER_BYTES, 64, f->bytes[0]);
-	SAME_PART(ct, f, FLOW_HAS_COUNTERS, ATTR_REPL_COUNTER_BYTES, 64, f->bytes[1]);
-}
-
-static void same_flow(const struct nf_conntrack *ct, const struct flow *f)
-{
-	cr_assert_eq(nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO), f->orig.family);
-	same_orig(ct, f);
-	cr_assert_eq((f->has & FLOW_HAS_REPLY) != 0, IS_SET(ct, ATTR_REPL_L4PROTO));
-	if (f->has & FLOW_HAS_REPLY)
-		same_tuple(ct, 1, &f->reply);
-	cr_assert_eq((f->has & FLOW_HAS_MASTER) != 0, IS_SET(ct, ATTR_MASTER_L4PROTO));
-	if (f->has & FLOW_HAS_MASTER)
-		same_tuple(ct, 2, &f->master);
-	SAME_PART(ct, f, FLOW_HAS_STATUS, ATTR_STATUS, 32, f->status);
-	SAME_PART(ct, f, FLOW_HAS_TIMEOUT, ATTR_TIMEOUT, 32, f->timeout);
-	SAME_PART(ct, f, FLOW_HAS_MARK, ATTR_MARK, 32, f->mark);
-	SAME_PART(ct, f, FLOW_HAS_ID, ATTR_ID, 32, f->id);
-	SAME_PART(ct, f, FLOW_HAS_ZONE, ATTR_ZONE, 16, f->zone);
-	SAME_PART(ct, f, FLOW_HAS_ZONE_ORIG, ATTR_ORIG_ZONE, 16, f->zone_orig);
-	SAME_PART(ct, f, FLOW_HAS_ZONE_REPLY, ATTR_REPL_ZONE, 16, f->zone_reply);
-	same_proto(ct, f);
-	same_seqadj(ct, f);
-	same_synproxy(ct, f);
-	same_names(ct, f);
-	same_counters(ct, f);
-}
-
 void oracle_flow(const struct nlmsghdr *msg)
 {
 	struct nf_conntrack *ct = nfct_new();
+	const char *what;
 	struct flow f;
 
 	cr_assert_eq(nfct_nlmsg_parse(msg, ct), 0);
 	cr_assert_eq(conv_flow(msg, msg->nlmsg_len, &f), 0);
-	same_flow(ct, &f);
+	what = nfct_differs(ct, &f);
+	cr_assert_null(what, "%s", what);
 	nfct_destroy(ct);
 }
-
-/* A tuple of an expectation is a conntrack object with an original direction. */
-static void same_part(const struct nf_expect *exp, enum nf_expect_attr attr,
-		      const struct expect *e, uint32_t part, const struct tuple *t)
-{
-	cr_assert_eq((e->has & part) != 0, nfexp_attr_is_set(exp, attr) > 0, "%d", attr);
-	if (e->has & part)
-		same_tuple(nfexp_get_attr(exp, attr), 0, t);
-}
-
-#define SAME_EXPECT(exp, e, part, attr, field)                                      \
-	do {                                                                        \
-		cr_assert_eq(((e)->has & (part)) != 0, nfexp_attr_is_set(exp, attr) > 0, \
-			     #attr);                                                \
-		if ((e)->has & (part))                                              \
-			cr_assert_eq(nfexp_get_attr_u32(exp, attr), field, #attr);  \
-	} while (0)
 
 void oracle_expect(const struct nlmsghdr *msg)
 {
 	struct nf_expect *exp = nfexp_new();
+	const char *what;
 	struct expect e;
 
 	cr_assert_eq(nfexp_nlmsg_parse(msg, exp), 0);
 	cr_assert_eq(conv_expect(msg, msg->nlmsg_len, &e), 0);
-	same_part(exp, ATTR_EXP_MASTER, &e, EXPECT_HAS_MASTER, &e.master);
-	same_part(exp, ATTR_EXP_EXPECTED, &e, EXPECT_HAS_TUPLE, &e.tuple);
-	same_part(exp, ATTR_EXP_MASK, &e, EXPECT_HAS_MASK, &e.mask);
-	same_part(exp, ATTR_EXP_NAT_TUPLE, &e, EXPECT_HAS_NAT, &e.nat);
-	SAME_EXPECT(exp, &e, EXPECT_HAS_TIMEOUT, ATTR_EXP_TIMEOUT, e.timeout);
-	SAME_EXPECT(exp, &e, EXPECT_HAS_FLAGS, ATTR_EXP_FLAGS, e.flags);
-	SAME_EXPECT(exp, &e, EXPECT_HAS_CLASS, ATTR_EXP_CLASS, e.class_);
-	cr_assert_eq((e.has & EXPECT_HAS_ZONE) != 0, nfexp_attr_is_set(exp, ATTR_EXP_ZONE) > 0);
-	if (e.has & EXPECT_HAS_ZONE)
-		cr_assert_eq(nfexp_get_attr_u16(exp, ATTR_EXP_ZONE), e.zone);
-	if (e.has & EXPECT_HAS_HELPER)
-		cr_assert_str_eq(nfexp_get_attr(exp, ATTR_EXP_HELPER_NAME), e.helper);
-	if (e.has & EXPECT_HAS_FN)
-		cr_assert_str_eq(nfexp_get_attr(exp, ATTR_EXP_FN), e.fn);
-	if (e.has & EXPECT_HAS_NAT_DIR)
-		cr_assert_eq(nfexp_get_attr_u8(exp, ATTR_EXP_NAT_DIR), e.nat_dir);
+	what = nfexp_differs(exp, &e);
+	cr_assert_null(what, "%s", what);
 	nfexp_destroy(exp);
 }
 
