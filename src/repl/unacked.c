@@ -87,6 +87,11 @@ void unacked_put(struct repl *r, tick_t now, uint32_t h)
 	const struct node *n = txq_node(&r->q, h);
 	int err;
 
+	/* No object goes for a control message, which a later one makes up for. */
+	if (!n->is_object && cured(r, REPL_CURE_HOLD) && no_room(r, false)) {
+		give_up(r, h);
+		return;
+	}
 	while (no_room(r, n->is_object))
 		give_up_oldest(r);
 	while ((err = window_put(&r->win, n->seq, h)) == CTD_EFULL) {

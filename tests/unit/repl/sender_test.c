@@ -288,6 +288,26 @@ Test(sender, own_acks_do_not_fill_the_window)
 	rig_fini(&g);
 }
 
+/* We hear the peer, it does not hear us: what it has to be told is kept. */
+Test(sender, objects_do_not_make_room_for_acks)
+{
+	tick_t now = settle(REPL_CURES_ALL);
+	uint32_t seq = 503;
+
+	rig_change(&g, 1);
+	said(now);
+	cr_assert_neq(g.own[1].slot, 0);
+	for (int i = 0; i < 1100; i++) {
+		for (int k = 0; k < 300; k++)
+			rig_data(&g, now, seq++, 0, 2);
+		cr_assert_geq(count(said(now), WIRE_CONTROL, WIRE_F_ACK), 1);
+	}
+	cr_assert_neq(g.own[1].slot, 0, "forgotten");
+	cr_assert_leq(rig_stats(&g).window, 2000);
+	rig_check(&g);
+	stop();
+}
+
 /* An acknowledging peer is waited for, however long it is silent: nothing is forgotten. */
 Test(sender, hold_waits_for_a_silent_peer)
 {
