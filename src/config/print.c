@@ -42,11 +42,27 @@ static void end(struct printer *p)
 	line(p, "}");
 }
 
+/*
+ * The reader takes no IPv4 part in an IPv6 address, so that none may be printed
+ * either: inet_ntop() does it where the first half is empty.
+ */
+static void conf_addr(uint8_t family, const struct addr *a, char text[INET6_ADDRSTRLEN])
+{
+	size_t at = 0;
+
+	inet_ntop(family, a->b, text, INET6_ADDRSTRLEN);
+	if (family != FAM_IP6 || !strchr(text, '.'))
+		return;
+	for (int i = 0; i < 16; i += 2)
+		at += (size_t)snprintf(text + at, INET6_ADDRSTRLEN - at, "%s%x", i ? ":" : "",
+				       (unsigned int)(a->b[i] << 8 | a->b[i + 1]));
+}
+
 static void addr_line(struct printer *p, const char *name, const struct addr *a, uint8_t family)
 {
 	char text[INET6_ADDRSTRLEN] = "";
 
-	inet_ntop(family, a->b, text, sizeof(text));
+	conf_addr(family, a, text);
 	line(p, "%s %s", name, text);
 }
 
@@ -59,7 +75,7 @@ static void net_lines(struct printer *p, uint8_t family, const char *name)
 	for (i = 0; i < f->n_nets; i++) {
 		if (f->nets[i].family != family)
 			continue;
-		inet_ntop(family, f->nets[i].addr.b, text, sizeof(text));
+		conf_addr(family, &f->nets[i].addr, text);
 		line(p, "%s %s/%u", name, text, f->nets[i].prefix);
 	}
 }
