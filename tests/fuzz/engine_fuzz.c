@@ -243,6 +243,19 @@ static void one_step(struct node *n, struct buf *in)
 	check_stats(n);
 }
 
+static void set_mode(struct engine_params *p, uint8_t how)
+{
+	static const enum repl_mode modes[] = { REPL_FTFW, REPL_NOTRACK, REPL_FTFW, REPL_ALARM };
+
+	p->repl.mode = modes[how & 3];
+	p->repl.ident = how & 4;
+	p->repl.startup_resync = how & 8;
+	p->window_tracking = how & 16;
+	p->commit_timeout = how & 32 ? 9 : 0;
+	p->refresh_time = p->repl.mode == REPL_ALARM ? 3 : 0;
+	p->cache_timeout = p->repl.mode == REPL_ALARM ? 5 : 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct engine_params p = {
@@ -258,7 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf in;
 
 	buf_read(&in, data, size);
-	p.repl.mode = buf_get8(&in) & 1 ? REPL_NOTRACK : REPL_FTFW;
+	set_mode(&p, buf_get8(&in));
 	n.e = engine_new(&p, n.now);
 	CHECK(n.e);
 	engine_load(n.e, 1);
