@@ -72,6 +72,12 @@
 #define TCPS_CLOSE       8
 #define TCPS_SYN_SENT2   9
 
+/* Kernel TCP flags of one direction (uapi nf_conntrack_tcp.h). */
+#define TCPF_WINDOW_SCALE 0x01
+#define TCPF_SACK_PERM    0x02
+#define TCPF_CLOSE_INIT   0x04
+#define TCPF_BE_LIBERAL   0x08
+
 #define FLOW_HELPER_MAX 16     /* NF_CT_HELPER_NAME_LEN, with the NUL */
 #define FLOW_LABEL_WORDS 4     /* kernel limit: 128 labels */
 
@@ -146,8 +152,8 @@ struct flow_nat {
  * Translations from either form. From a kernel reply tuple they follow the
  * rules of doc/protocol.md (NAT): a translation counts if its "done" bit is
  * set, or the status is unknown, and the reply differs from the swapped
- * original. From the wire form: as received; ports 0, and ports of ICMP, are
- * not translations.
+ * original. From the wire form: as received; ports 0 are not translations. The
+ * id of ICMP is one number, "sport".
  */
 void flow_nat(const struct flow *f, struct flow_nat *nat);
 

@@ -19,6 +19,7 @@ struct wire_params {
 	bool swapped_be;         /* attributes 14, 15, 24 big-endian (big-endian 1.4.x peers) */
 	bool window_scale;       /* send attributes 25, 26 (TCPWindowTracking on) */
 	bool no_timeout;         /* leave attribute 6 / 12 out (CommitTimeout set here) */
+	bool extras;             /* the receiver said WIRE_CAP_EXTRAS: send 48 to 54 too */
 };
 
 /*
@@ -40,10 +41,17 @@ int wire_expect_decode_any(const struct wire_params *p, const uint8_t *body, siz
 /*
  * Encode a whole message: header with type, flags, seq, then the attributes in
  * canonical order. Returns its length, 0 if it does not fit in cap
- * (WIRE_MSG_MAX always suffices). A helper name over 11 characters is left out.
+ * (WIRE_MSG_MAX always suffices). A helper name over 11 characters is left out,
+ * or goes with the extras.
  */
 size_t wire_flow_encode(const struct wire_params *p, uint8_t type, uint8_t flags, uint32_t seq,
 			const struct flow *f, uint8_t *out, size_t cap);
+/* Do ports or keys of this protocol belong to the extras (GRE, UDPlite)? */
+bool wire_proto_keys_extra(uint8_t proto);
+
+/* Would the message lack something without "extras"? */
+bool wire_flow_has_extras(const struct wire_params *p, const struct flow *f);
+
 size_t wire_expect_encode(const struct wire_params *p, uint8_t type, uint8_t flags, uint32_t seq,
 			  const struct expect *e, uint8_t *out, size_t cap);
 

@@ -17,7 +17,11 @@ struct wire_ident {
 	uint8_t mode;               /* enum repl_mode of the sender */
 	uint32_t bulk;              /* number of its last complete bulk to this peer, 0 = none */
 	uint32_t bulk_age;          /* ms since that bulk began, at the time of sending */
+	uint32_t caps;              /* WIRE_CAP_*: what it understands */
 };
+
+/* Attributes beyond those of version 1 (doc/protocol.md, extras). */
+#define WIRE_CAP_EXTRAS 1u
 
 /* A whole ALIVE message; returns its length, 0 if it does not fit. */
 size_t wire_ident_put(uint8_t *out, size_t cap, uint8_t flags, uint32_t seq,

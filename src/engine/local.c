@@ -517,6 +517,8 @@ void local_clear(struct engine *e, bool expects)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		if (e->peers[i].bulk.expects == expects)
 			e->peers[i].bulk.w = (struct cache_walk){ 0 };
+	for (uint8_t i = 0; i < e->npeers && !expects; i++)
+		e->peers[i].catch_up = (struct cache_walk){ 0 };
 	counts(e, kind)->dead = 0;
 	if (expects)
 		e->nheld = 0;

@@ -61,6 +61,7 @@ struct resync_view {
 	bool mode_said;         /* a wrong mode was reported */
 	bool several;           /* more than one node speaks here: nothing can be swept */
 	uint64_t life, life_before;
+	uint32_t caps;          /* WIRE_CAP_* that the peer announced */
 	uint32_t bulk;          /* number of its last complete bulk taken note of */
 	bool sweeping;
 	bool sweep_expects;
@@ -90,6 +91,8 @@ struct peer {
 	struct cache *flows, *expects;         /* external */
 	struct bulk_walk bulk;
 	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
+	bool catching_up;                      /* flows with extras are announced once more */
+	struct cache_walk catch_up;
 	struct resync_view view;
 	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */
 	size_t stash_len;
@@ -169,7 +172,10 @@ void refresh_tick(struct engine *e, tick_t now);
 void view_outdate(struct engine *e, tick_t now, struct peer *p);
 /* The peer has begun anew. */
 void view_fresh(struct engine *e, tick_t now, struct peer *p);
+/* An ALIVE, with an identity in it or none. */
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
+/* May attributes that only our own nodes know be sent to it? */
+bool view_takes_extras(const struct peer *p);
 void view_tick(struct engine *e);
 bool view_sweeping(const struct engine *e);
 

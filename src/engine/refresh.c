@@ -2,7 +2,8 @@
 /*
  * Walks that never end: announcing every cached entry again (RefreshTime) and
  * forgetting what a peer has not confirmed for long (CacheTimeout). Both are for
- * sessions without acknowledgements (ALARM). Instead of a timer per entry, a walk
+ * sessions without acknowledgements (ALARM). One walk ends: a peer that turns out
+ * to understand more is told again what it could not be told before. Instead of a timer per entry, a walk
  * goes round the cache at the pace that the period asks for, a slice each STEP.
  */
 #include <assert.h>
@@ -57,15 +58,42 @@ static void expire(struct engine *e, tick_t now, struct peer *p, bool expects)
 	round_over(&p->expiry[expects]);
 }
 
+/* Announce once more what has extras, to one peer. */
+static void catch_up(struct engine *e, uint8_t index)
+{
+	struct peer *p = &e->peers[index];
+	uint32_t budget = SLICE_MAX;
+	cache_ref ref;
+	struct flow f;
+
+	while ((ref = cache_walk_next(e->flows, &p->catch_up, &budget))) {
+		const struct repl_obj o = { .kind = OBJ_FLOW, .ref = ref };
+
+		if (*cache_flags(e->flows, ref) & ENTRY_DEAD)
+			continue;
+		cache_get(e->flows, ref, &f);
+		if (wire_flow_has_extras(&e->p.wire, &f))
+			repl_changed(p->repl, o, &cache_slots(e->flows, ref)[index]);
+	}
+	p->catching_up = !cache_walk_done(&p->catch_up);
+}
+
 void refresh_tick(struct engine *e, tick_t now)
 {
+	bool again = e->p.refresh_time || e->p.cache_timeout;
+
 	if (now < e->refresh_at)
 		return;
-	e->refresh_at = tick_add(now, STEP);
 	for (uint32_t kind = OBJ_FLOW; kind <= OBJ_EXPECT && e->p.refresh_time; kind++)
 		announce_again(e, kind);
-	for (uint8_t i = 0; i < e->npeers && e->p.cache_timeout; i++) {
-		expire(e, now, &e->peers[i], false);
-		expire(e, now, &e->peers[i], true);
+	for (uint8_t i = 0; i < e->npeers; i++) {
+		if (e->p.cache_timeout) {
+			expire(e, now, &e->peers[i], false);
+			expire(e, now, &e->peers[i], true);
+		}
+		if (e->peers[i].catching_up)
+			catch_up(e, i);
+		again = again || e->peers[i].catching_up;
 	}
+	e->refresh_at = again ? tick_add(now, STEP) : TICK_NEVER;
 }

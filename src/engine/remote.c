@@ -78,10 +78,37 @@ static void erase(struct peer *p, uint32_t kind, cache_ref ref)
 	p->count[kind].del_ok++;
 }
 
+/*
+ * The same flow as the peer told it before it knew that we understand extras:
+ * without keys, and without the zone of its original direction.
+ */
+static void forget_plain(struct peer *p, const struct flow *f)
+{
+	struct flow plain = *f;
+	cache_ref ref;
+
+	if (f->has & FLOW_HAS_ZONE_ORIG)
+		plain.zone = 0;
+	if (wire_proto_keys_extra(f->orig.proto))
+		plain.orig.sport = plain.orig.dport = 0;
+	if (tuple_equal(&plain.orig, &f->orig) && plain.zone == f->zone)
+		return;
+	ref = cache_find(p->flows, &plain);
+	if (!ref)
+		return;
+	cache_get(p->flows, ref, &plain);
+	if (!((plain.has ^ f->has) & (FLOW_HAS_PORTS | FLOW_HAS_ZONE_ORIG)))
+		return;                        /* one of its own */
+	cache_del(p->flows, ref);
+	p->count[OBJ_FLOW].del_ok++;
+}
+
 static void apply_flow(tick_t now, struct peer *p, uint8_t type, const struct flow *f)
 {
 	cache_ref ref = cache_find(p->flows, f);
 	struct flow cur;
+
+	forget_plain(p, f);
 
 	if (type == WIRE_CT_DESTROY) {
 		erase(p, OBJ_FLOW, ref);
@@ -144,7 +171,7 @@ bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 		if ((m->h.flags & WIRE_F_RESYNC) && ratelim_ok(&e->resync_log, now))
 			log_notice(e->p.log, "resync requested by other node%s%s",
 				   peer_word(p, ", peer "), p->name);
-		if ((m->h.flags & WIRE_F_ALIVE) && m->body_len)
+		if (m->h.flags & WIRE_F_ALIVE)
 			view_ident(e, now, peer, m);
 		if (m->h.flags & (WIRE_F_ACK | WIRE_F_HELLO))
 			local_queue_all_done(e, now);
@@ -262,31 +289,32 @@ static uint8_t type_of(uint8_t flags, uint8_t base)
 	return (uint8_t)(base + (flags & ENTRY_UPDATE ? 1 : 0));
 }
 
-static size_t encode_object(struct engine *e, tick_t now, const struct repl_send *s, uint8_t *out,
-			    size_t cap)
+static size_t encode_object(struct engine *e, tick_t now, const struct peer *p,
+			    const struct repl_send *s, uint8_t *out, size_t cap)
 {
-	const struct wire_params *wp = &e->p.wire;
+	struct wire_params wp = e->p.wire;
 	struct cache *c = s->obj.kind == OBJ_FLOW ? e->flows : e->expects;
 	const uint8_t flags = *cache_flags(c, s->obj.ref);
 	const tick_t updated = cache_updated(c, s->obj.ref);
 	struct expect x;
 	struct flow f;
 
+	wp.extras = view_takes_extras(p);
 	if (s->obj.kind == OBJ_FLOW) {
 		cache_get(c, s->obj.ref, &f);
 		if (!(flags & ENTRY_DEAD))
 			f.timeout = remaining(f.timeout, now, updated);
-		return wire_flow_encode(wp, type_of(flags, WIRE_CT_NEW), s->flags, s->seq, &f,
+		return wire_flow_encode(&wp, type_of(flags, WIRE_CT_NEW), s->flags, s->seq, &f,
 					out, cap);
 	}
 	cache_get(c, s->obj.ref, &x);
 	if (!(flags & ENTRY_DEAD))
 		x.timeout = remaining(x.timeout, now, updated);
-	return wire_expect_encode(wp, type_of(flags, WIRE_EXP_NEW), s->flags, s->seq, &x, out, cap);
+	return wire_expect_encode(&wp, type_of(flags, WIRE_EXP_NEW), s->flags, s->seq, &x, out, cap);
 }
 
-static size_t encode(struct engine *e, tick_t now, const struct repl_send *s, uint8_t *out,
-		     size_t cap)
+static size_t encode(struct engine *e, tick_t now, const struct peer *p, const struct repl_send *s,
+		     uint8_t *out, size_t cap)
 {
 	const struct wire_ident id = {
 		.node = e->p.node_id,
@@ -294,10 +322,11 @@ static size_t encode(struct engine *e, tick_t now, const struct repl_send *s, ui
 		.mode = (uint8_t)e->p.repl.mode,
 		.bulk = s->bulk,
 		.bulk_age = (uint32_t)(s->bulk_age / TICK_MSEC),
+		.caps = WIRE_CAP_EXTRAS,
 	};
 
 	if (s->is_object)
-		return encode_object(e, now, s, out, cap);
+		return encode_object(e, now, p, s, out, cap);
 	if ((s->flags & WIRE_F_ALIVE) && e->p.repl.ident)
 		return wire_ident_put(out, cap, s->flags, s->seq, &id);
 	return wire_control_put(out, cap, s->flags, s->seq, s->from, s->to);
@@ -318,9 +347,9 @@ static size_t fill(struct engine *e, tick_t now, struct peer *p, uint8_t *buf, s
 	while (repl_output(p->repl, now, &s)) {
 		if (!s.is_object && (s.flags & WIRE_F_RESYNC))
 			view_outdate(e, now, p);       /* the answer will tell what is true */
-		n = encode(e, now, &s, buf + len, cap - len);
+		n = encode(e, now, p, &s, buf + len, cap - len);
 		if (!n) {
-			p->stash_len = encode(e, now, &s, p->stash, sizeof(p->stash));
+			p->stash_len = encode(e, now, p, &s, p->stash, sizeof(p->stash));
 			assert(p->stash_len > 0);
 			break;
 		}

@@ -29,6 +29,7 @@ void view_outdate(struct engine *e, tick_t now, struct peer *p)
 void view_fresh(struct engine *e, tick_t now, struct peer *p)
 {
 	view_outdate(e, now, p);
+	p->view.caps = 0;
 	if (p->view.met && !p->view.known)
 		repl_request_resync(p->repl);
 	p->view.met = true;
@@ -65,6 +66,27 @@ static void check_mode(struct engine *e, struct peer *p, const struct wire_ident
 		    peer_word(p, " "), p->name, mode_name(id->mode), mode_name((uint8_t)e->p.repl.mode));
 }
 
+bool view_takes_extras(const struct peer *p)
+{
+	return (p->view.caps & WIRE_CAP_EXTRAS) && !p->view.several;
+}
+
+/*
+ * What was sent before lacked the extras. A key, or a zone of the original direction,
+ * even makes another entry of it; the peer drops the old one (apply_flow()).
+ */
+static void set_caps(struct engine *e, tick_t now, struct peer *p, uint32_t caps)
+{
+	const bool took = view_takes_extras(p);
+
+	p->view.caps = caps;
+	if (took || !view_takes_extras(p))
+		return;
+	p->catching_up = true;
+	p->catch_up = (struct cache_walk){ 0 };
+	e->refresh_at = tick_min(e->refresh_at, now);
+}
+
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
 {
 	struct peer *p = &e->peers[peer];
@@ -72,8 +94,10 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	struct wire_ident id;
 	tick_t began;
 
-	if (wire_ident_get(m->body, m->body_len, &id) < 0)
+	if (wire_ident_get(m->body, m->body_len, &id) < 0) {
+		v->caps = 0;                   /* somebody else has taken its place */
 		return;
+	}
 	if (id.node == e->p.node_id) {
 		if (!v->mode_said)
 			log_warning(e->p.log, "a peer has the identity of this node: is the link a loop?");
@@ -87,6 +111,7 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	}
 	v->known = true;
 	v->life = id.life;
+	set_caps(e, now, p, id.caps);
 	check_mode(e, p, &id);
 	began = tick_since(now, id.bulk_age * TICK_MSEC);
 	if (v->several || !id.bulk || id.bulk == v->bulk || began < v->gen_since)

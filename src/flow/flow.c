@@ -150,16 +150,14 @@ static void nat_from_reply(const struct flow *f, struct flow_nat *nat)
 
 static void nat_from_wire(const struct flow *f, struct flow_nat *nat)
 {
-	bool ports = !proto_is_icmp(f->orig.proto);
-
 	nat->snat = (f->has & FLOW_HAS_SNAT) != 0;
 	nat->dnat = (f->has & FLOW_HAS_DNAT) != 0;
 	if (nat->snat)
 		nat->saddr = f->snat;
 	if (nat->dnat)
 		nat->daddr = f->dnat;
-	nat->spat = (f->has & FLOW_HAS_SPAT) && ports && f->snat_port;
-	nat->dpat = (f->has & FLOW_HAS_DPAT) && ports && f->dnat_port;
+	nat->spat = (f->has & FLOW_HAS_SPAT) && f->snat_port;
+	nat->dpat = (f->has & FLOW_HAS_DPAT) && f->dnat_port && !proto_is_icmp(f->orig.proto);
 	if (nat->spat)
 		nat->sport = f->snat_port;
 	if (nat->dpat)
@@ -193,6 +191,8 @@ void flow_reply(const struct flow *f, struct tuple *reply)
 		reply->dport = nat.sport;
 	if (nat.dpat)
 		reply->sport = nat.dport;
+	if (nat.spat && proto_is_icmp(f->orig.proto))
+		reply->sport = nat.sport;
 }
 
 static bool equal_reply(const struct flow *a, const struct flow *b)

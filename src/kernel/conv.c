@@ -338,5 +338,8 @@ int conv_flow(const void *nlmsg, size_t len, struct flow *out)
 	if ((has & FLOW_HAS_REPLY) && out->reply.proto != out->orig.proto)
 		return CTD_EBADPAYLOAD;
 	out->has = has & ~HALF_SEQADJ;
+	/* A zone of the original direction is part of what tells flows apart. */
+	if (has & FLOW_HAS_ZONE_ORIG)
+		out->zone = out->zone_orig;
 	return 0;
 }

@@ -15,12 +15,6 @@
 /* Bits of a status that a request may set; the kernel sees to the others itself. */
 #define STATUS_GIVEN (CTS_SEEN_REPLY | CTS_ASSURED | CTS_FIXED_TIMEOUT | CTS_HELPER)
 
-/* Kernel TCP flags (linux/netfilter/nf_conntrack_tcp.h) that may travel. */
-#define TCPF_WINDOW_SCALE 0x01
-#define TCPF_SACK_PERM    0x02
-#define TCPF_CLOSE_INIT   0x04
-#define TCPF_BE_LIBERAL   0x08
-
 static void put_addr(struct buf *b, unsigned int v4, unsigned int v6, uint8_t family,
 		     const struct addr *a)
 {

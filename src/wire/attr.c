@@ -27,6 +27,8 @@ static const uint64_t proto_facts[256] = {
 	[IPP_DCCP] = FACT_PORTS | FACT_DCCP,
 	[IPP_ICMP] = FACT_ICMP,
 	[IPP_ICMP6] = FACT_ICMP,
+	[IPP_GRE] = FACT_KEYS,
+	[IPP_UDPLITE] = FACT_KEYS,
 };
 
 uint64_t attr_proto_facts(uint8_t proto)

@@ -32,6 +32,11 @@
 #define FACT_SCTP    (1ull << 42)
 #define FACT_DCCP    (1ull << 43)
 #define FACT_ICMP    (1ull << 44)    /* also ICMPv6 */
+#define FACT_KEYS    (1ull << 45)    /* GRE keys, UDPlite ports: not in version 1 */
+#define FACT_EXTRAS  (1ull << 46)    /* the receiver takes what is not in version 1 */
+#define FACT_XSPAT   (1ull << 47)    /* translated id or key of such a protocol */
+#define FACT_XDPAT   (1ull << 48)
+#define FACT_XHELPER (1ull << 49)    /* a helper name too long for version 1 */
 
 /* Set of attribute numbers; all are below 64. */
 #define SEEN(id) (1ull << (id))

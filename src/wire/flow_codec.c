@@ -3,6 +3,10 @@
  * Flows on the wire: the attribute table of message types 0 to 2, what is sent
  * of a flow as the kernel reported it or as it was received, and what a
  * received message lets us know (doc/protocol.md, conntrack messages).
+ *
+ * Numbers from 48 on are ours: what version 1 cannot say (W13). A receiver of the
+ * reference's kind refuses a message with one of them, so they go only to a
+ * peer that announced to know them.
  */
 #include <assert.h>
 #include <string.h>
@@ -138,6 +142,36 @@ static void put_synproxy(const struct attr_out *a, const struct attr *row, struc
 	buf_put32(out, f->synproxy_tsoff);
 }
 
+static void put_xspat(const struct attr_out *a, const struct attr *row, struct buf *out)
+{
+	attr_head(out, row, 2);
+	buf_put32(out, (uint32_t)a->nat.sport << 16);
+}
+
+static void put_xdpat(const struct attr_out *a, const struct attr *row, struct buf *out)
+{
+	attr_head(out, row, 2);
+	buf_put32(out, (uint32_t)a->nat.dport << 16);
+}
+
+static bool get_tcp_flags(struct attr_in *a, const struct attr *row, struct buf *in)
+{
+	struct flow *f = a->obj;
+
+	(void)row;
+	f->tcp_flags[0] = buf_get8(in);
+	f->tcp_flags[1] = buf_get8(in);
+	return buf_ok(in);
+}
+
+static void put_tcp_flags(const struct attr_out *a, const struct attr *row, struct buf *out)
+{
+	const struct flow *f = a->obj;
+
+	attr_head(out, row, 2);
+	buf_put32(out, (uint32_t)f->tcp_flags[0] << 24 | (uint32_t)f->tcp_flags[1] << 16);
+}
+
 /* ---- the table ---- */
 
 #define AT(member) ((uint16_t)offsetof(struct flow, member))
@@ -154,7 +188,8 @@ static void put_synproxy(const struct attr_out *a, const struct attr *row, struc
 	X(1, 32, 32, AT(orig), FACT_IP6, 0, attr_get_pair6, attr_put_pair6) \
 	X(5, 4, 4, AT(status), FLOW_HAS_STATUS, 0, attr_get32, attr_put32) \
 	X(2, 1, 1, AT(orig), FACT_PROTO, 0, attr_get_proto, attr_put_proto) \
-	X(3, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_PORTS, 0, attr_get_ports, attr_put_ports) \
+	X(3, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_PORTS, SEEN(48), \
+	  attr_get_ports, attr_put_ports) \
 	X(22, 1, 1, AT(orig.icmp_type), FLOW_HAS_ICMP | FACT_ICMP, 0, attr_get8, attr_put8) \
 	X(23, 1, 1, AT(orig.icmp_code), FLOW_HAS_ICMP | FACT_ICMP, 0, attr_get8, attr_put8) \
 	X(24, 2, 2, 0, FLOW_HAS_ICMP | FACT_ICMP, 0, get_icmp_id, put_icmp_id) \
@@ -184,13 +219,25 @@ static void put_synproxy(const struct attr_out *a, const struct attr *row, struc
 	X(29, 16, 16, AT(snat), FLOW_HAS_SNAT | FACT_IP6, SEEN(12), attr_get_addr, put_snat6) \
 	X(13, 4, 4, AT(dnat), FLOW_HAS_DNAT | FACT_IP4, SEEN(30), attr_get_addr, put_dnat4) \
 	X(30, 16, 16, AT(dnat), FLOW_HAS_DNAT | FACT_IP6, SEEN(13), attr_get_addr, put_dnat6) \
-	X(14, 2, 2, AT(snat_port), FLOW_HAS_SPAT, 0, attr_get16swap, put_spat) \
-	X(15, 2, 2, AT(dnat_port), FLOW_HAS_DPAT, 0, attr_get16swap, put_dpat) \
+	X(14, 2, 2, AT(snat_port), FLOW_HAS_SPAT, SEEN(50), attr_get16swap, put_spat) \
+	X(15, 2, 2, AT(dnat_port), FLOW_HAS_DPAT, SEEN(51), attr_get16swap, put_dpat) \
 	X(16, 24, 24, 0, FLOW_HAS_SEQADJ, 0, get_seqadj, put_seqadj) \
-	X(27, 0, WIRE_HELPER_SIZE, AT(helper), FLOW_HAS_HELPER, 0, attr_get_text, attr_put_text) \
+	X(27, 0, WIRE_HELPER_SIZE, AT(helper), FLOW_HAS_HELPER, SEEN(54), \
+	  attr_get_text, attr_put_text) \
 	X(28, 0, LABELS_SIZE, 0, FLOW_HAS_LABELS, 0, get_labels, put_labels) \
 	X(31, 12, 12, 0, FLOW_HAS_SYNPROXY, 0, get_synproxy, put_synproxy) \
-	X(32, 2, 2, AT(zone), FLOW_HAS_ZONE, 0, attr_get16, attr_put16)
+	X(32, 2, 2, AT(zone), FLOW_HAS_ZONE, 0, attr_get16, attr_put16) \
+	X(48, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_KEYS | FACT_EXTRAS, SEEN(3), \
+	  attr_get_ports, attr_put_ports) \
+	X(49, 2, 2, 0, FLOW_HAS_TCPFLAGS | FACT_TCP | FACT_EXTRAS, 0, \
+	  get_tcp_flags, put_tcp_flags) \
+	X(50, 2, 2, AT(snat_port), FACT_XSPAT | FACT_EXTRAS, SEEN(14), attr_get16, put_xspat) \
+	X(51, 2, 2, AT(dnat_port), FACT_XDPAT | FACT_EXTRAS, SEEN(15), attr_get16, put_xdpat) \
+	X(52, 2, 2, AT(zone_orig), FLOW_HAS_ZONE_ORIG | FACT_EXTRAS, 0, attr_get16, attr_put16) \
+	X(53, 2, 2, AT(zone_reply), FLOW_HAS_ZONE_REPLY | FACT_EXTRAS, 0, \
+	  attr_get16, attr_put16) \
+	X(54, 0, FLOW_HELPER_MAX, AT(helper), FACT_XHELPER | FACT_EXTRAS, SEEN(27), \
+	  attr_get_text, attr_put_text)
 
 #define ROW(id, min, max, at, need, voids, get, put) {id, min, max, at, need, voids, get, put},
 #define PLACE(id, ...) ROW_##id,
@@ -226,7 +273,7 @@ static const struct attr_part flow_parts[] = {
 	{FLOW_HAS_SNAT, SEEN(29), FACT_IP6},
 	{FLOW_HAS_DNAT, SEEN(13), FACT_IP4},
 	{FLOW_HAS_DNAT, SEEN(30), FACT_IP6},
-	/* ICMP: meaningless but always there; kept as received, never applied. */
+	/* ICMP: meaningless but always there, 0; see clear_unknown(). */
 	{FLOW_HAS_SPAT, SEEN(14), FACT_PORTS},
 	{FLOW_HAS_SPAT, SEEN(14), FACT_ICMP},
 	{FLOW_HAS_DPAT, SEEN(15), FACT_PORTS},
@@ -236,6 +283,14 @@ static const struct attr_part flow_parts[] = {
 	{FLOW_HAS_LABELS, SEEN(28), 0},
 	{FLOW_HAS_SYNPROXY, SEEN(31), 0},
 	{FLOW_HAS_ZONE, SEEN(32), 0},
+	{FLOW_HAS_PORTS, SEEN(48), FACT_KEYS},
+	{FLOW_HAS_TCPFLAGS, SEEN(49), FACT_TCP},
+	{FLOW_HAS_SPAT, SEEN(50), FACT_KEYS},
+	{FLOW_HAS_SPAT, SEEN(50), FACT_ICMP},
+	{FLOW_HAS_DPAT, SEEN(51), FACT_KEYS},
+	{FLOW_HAS_ZONE_ORIG, SEEN(52), 0},
+	{FLOW_HAS_ZONE_REPLY, SEEN(53), 0},
+	{FLOW_HAS_HELPER, SEEN(54), 0},
 };
 
 static uint64_t flow_facts(const struct flow *f)
@@ -262,8 +317,14 @@ static uint32_t absurd_parts(const struct flow *f)
 }
 
 /* Attributes that do not belong to the protocol, or came without their company, leave no trace. */
-static void clear_unknown(struct flow *f, uint16_t icmp_id)
+static void clear_unknown(struct flow *f, uint16_t icmp_id, uint64_t seen)
 {
+	/* A translated ICMP id never comes as a port. */
+	if ((f->has & FLOW_HAS_ICMP) && (seen & SEEN(14)))
+		f->snat_port = 0;
+	/* A zone of the original direction is part of what tells flows apart. */
+	if (f->has & FLOW_HAS_ZONE_ORIG)
+		f->zone = f->zone_orig;
 	if (f->has & FLOW_HAS_ICMP) {
 		f->orig.sport = icmp_id;
 		f->orig.dport = icmp_id;
@@ -295,7 +356,7 @@ static int decode(const struct wire_params *p, const uint8_t *body, size_t len, 
 	f->has = attr_parts(flow_parts, sizeof(flow_parts) / sizeof(flow_parts[0]), in.seen,
 			    flow_facts(f));
 	f->has &= ~absurd_parts(f);
-	clear_unknown(f, in.icmp_id);
+	clear_unknown(f, in.icmp_id, in.seen);
 	return 0;
 }
 
@@ -348,22 +409,28 @@ int wire_flow_decode(const struct wire_params *p, const uint8_t *body, size_t le
 #define TRANSLATIONS (FLOW_HAS_SNAT | FLOW_HAS_DNAT | FLOW_HAS_SPAT | FLOW_HAS_DPAT)
 
 /* Translations as sent: worked out of a kernel's reply tuple, else as received. */
-static uint32_t translations(const struct flow *f, struct flow_nat *nat)
+static uint64_t translations(const struct flow *f, struct flow_nat *nat)
 {
-	if (!(f->has & FLOW_HAS_REPLY)) {
+	bool extra = !(attr_proto_facts(f->orig.proto) & FACT_PORTS);
+	uint64_t said;
+
+	flow_nat(f, nat);
+	if (f->has & FLOW_HAS_REPLY) {
+		said = (nat->snat ? FLOW_HAS_SNAT : 0) | (nat->dnat ? FLOW_HAS_DNAT : 0) |
+		       (nat->spat ? FLOW_HAS_SPAT : 0) | (nat->dpat ? FLOW_HAS_DPAT : 0);
+	} else {
 		nat->saddr = f->snat;
 		nat->daddr = f->dnat;
 		nat->sport = f->snat_port;
 		nat->dport = f->dnat_port;
-		return f->has & TRANSLATIONS;
+		said = f->has & TRANSLATIONS;
 	}
-	flow_nat(f, nat);
-	if (!(attr_proto_facts(f->orig.proto) & FACT_PORTS)) {
-		nat->spat = false;       /* ICMP ids, GRE keys: have no attribute */
-		nat->dpat = false;
-	}
-	return (nat->snat ? FLOW_HAS_SNAT : 0) | (nat->dnat ? FLOW_HAS_DNAT : 0) |
-	       (nat->spat ? FLOW_HAS_SPAT : 0) | (nat->dpat ? FLOW_HAS_DPAT : 0);
+	/* ICMP ids, GRE keys and the like have no attribute in version 1. */
+	if (extra && nat->spat)
+		said = (said & ~(uint64_t)FLOW_HAS_SPAT) | FACT_XSPAT;
+	if (extra && nat->dpat)
+		said = (said & ~(uint64_t)FLOW_HAS_DPAT) | FACT_XDPAT;
+	return said;
 }
 
 static bool any_label(const struct flow *f)
@@ -388,10 +455,41 @@ static uint32_t unsaid_parts(const struct wire_params *p, const struct flow *f)
 		unsaid |= FLOW_HAS_ZONE;
 	if ((f->has & FLOW_HAS_LABELS) && !any_label(f))
 		unsaid |= FLOW_HAS_LABELS;
-	/* A peer refuses the whole flow over a long name (W27). */
-	if ((f->has & FLOW_HAS_HELPER) && strnlen(f->helper, WIRE_HELPER_SIZE) == WIRE_HELPER_SIZE)
-		unsaid |= FLOW_HAS_HELPER;
+	/* Of the flags only who closed first matters without window tracking. */
+	if (!p->window_scale && !((f->tcp_flags[0] | f->tcp_flags[1]) & TCPF_CLOSE_INIT))
+		unsaid |= FLOW_HAS_TCPFLAGS;
 	return unsaid;
+}
+
+/* All that decides what is sent of a flow. */
+static uint64_t facts_of(const struct wire_params *p, const struct flow *f, struct flow_nat *nat)
+{
+	uint64_t facts = f->has & ~(TRANSLATIONS | unsaid_parts(p, f));
+
+	facts |= translations(f, nat) | flow_facts(f) | (p->extras ? FACT_EXTRAS : 0);
+	/* DCCP always states ports, 0 where the kernel knows none, so that the key is whole. */
+	if (f->orig.proto == IPP_DCCP)
+		facts |= FLOW_HAS_PORTS;
+	/* A peer of version 1 refuses the whole flow over a long name (W27). */
+	if ((facts & FLOW_HAS_HELPER) && strnlen(f->helper, WIRE_HELPER_SIZE) == WIRE_HELPER_SIZE)
+		facts = (facts & ~(uint64_t)FLOW_HAS_HELPER) | FACT_XHELPER;
+	return facts;
+}
+
+bool wire_proto_keys_extra(uint8_t proto)
+{
+	return (attr_proto_facts(proto) & FACT_KEYS) != 0;
+}
+
+bool wire_flow_has_extras(const struct wire_params *p, const struct flow *f)
+{
+	struct flow_nat nat;
+	const uint64_t facts = facts_of(p, f, &nat);
+	const uint64_t keys = FACT_KEYS | FLOW_HAS_PORTS;
+
+	return (facts & keys) == keys ||
+	       (facts & (FACT_XSPAT | FACT_XDPAT | FACT_XHELPER | FLOW_HAS_ZONE_ORIG |
+			 FLOW_HAS_ZONE_REPLY)) != 0;
 }
 
 size_t wire_flow_encode(const struct wire_params *p, uint8_t type, uint8_t flags, uint32_t seq,
@@ -401,13 +499,9 @@ size_t wire_flow_encode(const struct wire_params *p, uint8_t type, uint8_t flags
 		.version = WIRE_VERSION, .type = type, .flags = flags, .seq = seq,
 	};
 	struct attr_out a = {.obj = f, .swapped_be = p->swapped_be};
-	uint32_t has = f->has & ~(TRANSLATIONS | unsaid_parts(p, f));
 
 	assert(type <= WIRE_CT_DESTROY && (flags & ~WIRE_F_GREETING) == 0);
 
-	a.facts = has | translations(f, &a.nat) | flow_facts(f);
-	/* DCCP always states ports, 0 where the kernel knows none, so that the key is whole. */
-	if (f->orig.proto == IPP_DCCP)
-		a.facts |= FLOW_HAS_PORTS;
+	a.facts = facts_of(p, f, &a.nat);
 	return attr_message(&flow_table, &a, &h, out, cap);
 }

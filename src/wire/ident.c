@@ -40,7 +40,7 @@ size_t wire_ident_put(uint8_t *out, size_t cap, uint8_t flags, uint32_t seq,
 	put64(&b, id->life);
 	buf_put32(&b, id->bulk);
 	buf_put32(&b, id->bulk_age);
-	buf_zero(&b, 4);            /* capabilities, none yet */
+	buf_put32(&b, id->caps);
 	return buf_ok(&b) ? b.pos : 0;
 }
 
@@ -58,6 +58,7 @@ int wire_ident_get(const uint8_t *body, size_t len, struct wire_ident *id)
 	v.life = get64(&b);
 	v.bulk = buf_get32(&b);
 	v.bulk_age = buf_get32(&b);
+	v.caps = buf_get32(&b);
 	*id = v;
 	return 0;
 }

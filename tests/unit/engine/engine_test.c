@@ -725,6 +725,96 @@ Test(engine, w6_with_a_peer_that_tells_nothing_the_acknowledgement_tells)
 	pair_free(&p);
 }
 
+/* ---- what only our own nodes understand ---- */
+
+static struct flow gre_flow(uint16_t key)
+{
+	struct flow f = tcp_flow(key, key);
+
+	f.has &= ~FLOW_HAS_STATE;
+	f.orig.proto = IPP_GRE;
+	f.orig.dport = 9;
+	tuple_invert(&f.orig, &f.reply);
+	return f;
+}
+
+static uint64_t bad_payloads(struct engine *e)
+{
+	struct engine_stats st;
+
+	engine_get_stats(e, &st);
+	return st.bad_payload + st.no_key;
+}
+
+Test(engine, W13_keys_go_to_a_peer_that_knows_them)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f1 = gre_flow(1), f2 = gre_flow(2);
+	struct engine_entry en;
+	struct pair p;
+
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(3));
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f1);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 2);
+	cr_assert(en.flow.has & FLOW_HAS_PORTS);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f1);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert_eq(en.flow.orig.sport, 2);
+	pair_free(&p);
+}
+
+/* A peer without identity could not even read the message. */
+Test(engine, W13_keys_stay_here_if_the_peer_is_of_another_kind)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f1 = gre_flow(1), f2 = gre_flow(2);
+	struct engine_entry en;
+	struct pair p;
+
+	pa.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(3));
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f1);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1, "they merge there");
+	cr_assert_eq(en.flow.orig.sport, 0);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, &en), 2, "but not here");
+	cr_assert_eq(bad_payloads(p.b), 0);
+	pair_free(&p);
+}
+
+/* Told before the peer was known: told again, and what was told before goes. */
+Test(engine, W13_what_was_told_too_early_is_told_again)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f = gre_flow(1), t = tcp_flow(5, 5);
+	struct engine_entry en;
+	struct pair p;
+
+	pa.repl.mode = pb.repl.mode = REPL_NOTRACK;    /* the first message is data */
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	pump(&p);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert_not(en.flow.has & FLOW_HAS_PORTS);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &t);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &t);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert(en.flow.has & FLOW_HAS_PORTS);
+	cr_assert_eq(engine_deadline(p.a) > p.now, true, "nothing is left to do");
+	pair_free(&p);
+}
+
 Test(engine, a_peer_in_another_mode_is_reported_once)
 {
 	struct engine_params pa = params(1), pb = params(2);

@@ -302,7 +302,10 @@ Test(flow, translations_as_received)
 	f.has |= FLOW_HAS_SPAT | FLOW_HAS_DPAT;
 	f.snat_port = f.dnat_port = 5;
 	flow_nat(&f, &nat);
-	cr_assert_not(nat.spat || nat.dpat, "ports of ICMP are no translation");
+	cr_assert(nat.spat && !nat.dpat, "the id of ICMP is one number");
+	f.snat_port = 0;
+	flow_nat(&f, &nat);
+	cr_assert_not(nat.spat || nat.dpat);
 }
 
 Test(flow, reply_as_reported)

@@ -8,6 +8,7 @@
 
 static const struct wire_ident sample = {
 	.node = 0x0102030405060708, .life = 0x1112131415161718, .mode = 1, .bulk = 9, .bulk_age = 1234,
+	.caps = WIRE_CAP_EXTRAS,
 };
 
 Test(ident, is_an_alive_that_carries_what_was_put_in)
@@ -28,6 +29,7 @@ Test(ident, is_an_alive_that_carries_what_was_put_in)
 	cr_assert_eq(id.mode, 1);
 	cr_assert_eq(id.bulk, 9);
 	cr_assert_eq(id.bulk_age, 1234);
+	cr_assert_eq(id.caps, WIRE_CAP_EXTRAS);
 }
 
 Test(ident, no_room_is_no_message)
