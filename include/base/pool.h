@@ -39,6 +39,14 @@ uint32_t pool_alloc(struct pool *p);
 /* Give an object back. h must be live. */
 void pool_free(struct pool *p, uint32_t h);
 
+/*
+ * Fill an empty pool, whose objects may have another size, with a copy of every
+ * object under the same handle; "copy" carries one over, free ones too, of which
+ * it must keep the first four bytes. 0, or -ENOMEM with the pool empty.
+ */
+int pool_copy(struct pool *to, const struct pool *from,
+	      void (*copy)(void *ctx, void *to, const void *from), void *ctx);
+
 /* Bytes of memory held. */
 size_t pool_bytes(const struct pool *p);
 

@@ -72,6 +72,24 @@ uint8_t *cache_flags(const struct cache *c, cache_ref ref);
 /* The replication words of an entry; the pointer is good as long as the ref. */
 uint32_t *cache_slots(const struct cache *c, cache_ref ref);
 
+/*
+ * Another number of replication words per entry, or another order: word i is
+ * word from[i] of before, CACHE_NO_SLOT is 0. References and walks stay good, the
+ * words have new addresses. In two steps, so that several caches change together
+ * or not at all: prepare (0 or -ENOMEM) copies, and nothing may happen to the
+ * cache until the copy is put in its place, or dropped.
+ */
+#define CACHE_NO_SLOT 0xffu
+
+struct cache_reslot;
+int cache_reslot_prepare(const struct cache *c, const uint8_t *from, uint8_t slots,
+			 struct cache_reslot **out);
+void cache_reslot_apply(struct cache *c, struct cache_reslot *r);
+void cache_reslot_drop(struct cache_reslot *r);            /* NULL is allowed */
+
+/* Another limit. What is over it stays; nothing is added until there is room. */
+void cache_set_limit(struct cache *c, uint32_t limit);
+
 /* When it was added, last set. Resolution 0.1 s, rounded down. */
 tick_t cache_created(const struct cache *c, cache_ref ref);
 tick_t cache_updated(const struct cache *c, cache_ref ref);

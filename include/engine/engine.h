@@ -57,6 +57,23 @@ struct engine;
 struct engine *engine_new(const struct engine_params *p, tick_t now);  /* NULL: out of memory */
 void engine_free(struct engine *e);
 
+/*
+ * Go on with other parameters. Seed, node, mode, ExpectationSync on or off and
+ * the log stay as they are, whatever *p says; everything else counts from now on.
+ * Another filter (told by its address) makes the engine read the kernel's table
+ * again: flows that pass now are taken in, flows that do not pass any more are
+ * given up, and the peers are told.
+ *
+ * peer_from[i] is what peer i was before, or ENGINE_NEW_PEER. Peers named there
+ * keep session and cache; those not named are forgotten with all that was heard of
+ * them. The names must live on. 0; CTD_EBUSY: peers cannot come or go during a
+ * commit; -ENOMEM. On error nothing has changed.
+ */
+#define ENGINE_NEW_PEER 0xffu
+
+int engine_reconfigure(struct engine *e, tick_t now, const struct engine_params *p,
+		       const uint8_t *peer_from);
+
 /* ---- kernel -> engine ---- */
 
 enum event_kind { EVENT_NEW, EVENT_UPDATE, EVENT_DESTROY };

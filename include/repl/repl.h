@@ -94,6 +94,15 @@ void repl_forget(struct repl *r, uint32_t *slot);
  */
 void repl_forget_all(struct repl *r, uint32_t kind);
 
+/*
+ * The owner's words have moved: ask it for each object where its word is now.
+ * The words themselves are as they were.
+ */
+void repl_moved(struct repl *r, uint32_t *(*word)(void *ctx, struct repl_obj o), void *ctx);
+
+/* ACKWindowSize and ResendQueueSize from now on. */
+void repl_set_limits(struct repl *r, uint32_t ack_window, uint32_t resend_limit);
+
 /* Operator: queue a RESYNC request / start a bulk send. */
 void repl_request_resync(struct repl *r);
 void repl_request_bulk(struct repl *r);

@@ -7,6 +7,7 @@
 #include "base/pool.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -89,6 +90,24 @@ void pool_free(struct pool *p, uint32_t h)
 	memcpy(pool_at(p, h), &p->freelist, sizeof(p->freelist));
 	p->freelist = h;
 	p->used--;
+}
+
+int pool_copy(struct pool *to, const struct pool *from,
+	      void (*copy)(void *ctx, void *to, const void *from), void *ctx)
+{
+	assert(to->fresh == 1 && from->used <= to->limit);
+	while (to->nchunks < from->nchunks) {
+		if (grow(to))
+			continue;
+		pool_fini(to);
+		return -ENOMEM;
+	}
+	to->used = from->used;
+	to->fresh = from->fresh;
+	to->freelist = from->freelist;
+	for (uint32_t h = 1; h < from->fresh; h++)
+		copy(ctx, pool_at(to, h), pool_at(from, h));
+	return 0;
 }
 
 size_t pool_bytes(const struct pool *p)

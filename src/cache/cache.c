@@ -163,6 +163,17 @@ void cache_clear(struct cache *c)
 	c->count = 0;
 }
 
+static size_t entry_size(uint8_t slots, size_t fixed)
+{
+	return sizeof(struct entry) + slots * sizeof(uint32_t) + fixed;
+}
+
+/* A pool's limit may not be less than what it holds. */
+static uint32_t room_for(const struct pool *p, uint32_t limit)
+{
+	return p->used > limit ? p->used : limit;
+}
+
 /* The pool of a class, ready since its first use. */
 static struct pool *class_pool(struct cache *c, enum pack_class k)
 {
@@ -172,7 +183,7 @@ static struct pool *class_pool(struct cache *c, enum pack_class k)
 	if (!p->size) {
 		fixed = c->ops->fixed_size(k);
 		assert(fixed <= PACK_FIXED_MAX && fixed % 4 == 0);
-		pool_init(p, sizeof(struct entry) + c->slots * sizeof(uint32_t) + fixed, c->limit);
+		pool_init(p, entry_size(c->slots, fixed), c->limit);
 	}
 	return p;
 }
@@ -388,6 +399,85 @@ uint8_t *cache_flags(const struct cache *c, cache_ref ref)
 uint32_t *cache_slots(const struct cache *c, cache_ref ref)
 {
 	return entry_at(c, ref)->words;
+}
+
+/* ---- another shape ---- */
+
+struct cache_reslot {
+	struct pool pools[PACK_CLASSES];
+	uint8_t slots, old_slots;
+	uint8_t from[SLOTS_MAX];
+	size_t fixed;          /* of the class being copied */
+};
+
+static void copy_entry(void *ctx, void *to, const void *from)
+{
+	const struct cache_reslot *r = ctx;
+	const struct entry *old = from;
+	struct entry *new = to;
+
+	memcpy(new, old, sizeof(*new));
+	for (unsigned int i = 0; i < r->slots; i++)
+		new->words[i] = r->from[i] == CACHE_NO_SLOT ? 0 : old->words[r->from[i]];
+	memcpy(new->words + r->slots, old->words + r->old_slots, r->fixed);
+}
+
+int cache_reslot_prepare(const struct cache *c, const uint8_t *from, uint8_t slots,
+			 struct cache_reslot **out)
+{
+	struct cache_reslot *r = calloc(1, sizeof(*r));
+	int err = r ? 0 : -ENOMEM;
+
+	assert(slots <= SLOTS_MAX);
+	if (r) {
+		r->slots = slots;
+		r->old_slots = c->slots;
+		memcpy(r->from, from, slots);
+	}
+	for (unsigned int k = 0; k < PACK_CLASSES && !err; k++) {
+		if (!c->pools[k].size)
+			continue;
+		r->fixed = c->ops->fixed_size((enum pack_class)k);
+		pool_init(&r->pools[k], entry_size(slots, r->fixed), c->pools[k].limit);
+		err = pool_copy(&r->pools[k], &c->pools[k], copy_entry, r);
+	}
+	if (err) {
+		cache_reslot_drop(r);
+		r = NULL;
+	}
+	*out = r;
+	return err;
+}
+
+void cache_reslot_drop(struct cache_reslot *r)
+{
+	for (unsigned int k = 0; r && k < PACK_CLASSES; k++)
+		if (r->pools[k].size)
+			pool_fini(&r->pools[k]);
+	free(r);
+}
+
+/* The old storage goes the way of the copy. */
+void cache_reslot_apply(struct cache *c, struct cache_reslot *r)
+{
+	for (unsigned int k = 0; k < PACK_CLASSES; k++) {
+		const struct pool old = c->pools[k];
+
+		c->pools[k] = r->pools[k];
+		r->pools[k] = old;
+	}
+	c->slots = r->slots;
+	cache_reslot_drop(r);
+}
+
+void cache_set_limit(struct cache *c, uint32_t limit)
+{
+	c->limit = limit < REF_HANDLE_MASK ? limit : REF_HANDLE_MASK - 1;
+	for (unsigned int k = 0; k < PACK_CLASSES; k++)
+		if (c->pools[k].size)
+			c->pools[k].limit = room_for(&c->pools[k], c->limit);
+	for (unsigned int i = 0; i < EXT_SIZES; i++)
+		c->ext.pools[i].limit = room_for(&c->ext.pools[i], c->limit);
 }
 
 tick_t cache_created(const struct cache *c, cache_ref ref)

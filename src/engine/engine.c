@@ -17,12 +17,20 @@ static struct cache *make_cache(struct engine *e, const struct pack_ops *ops, ui
 	return cache_new(&cp);
 }
 
-static bool open_peer(struct engine *e, struct peer *p, tick_t now)
+bool engine_peer_open(struct engine *e, struct peer *p, const char *name, tick_t now)
 {
+	p->name = name ? name : "";
 	p->repl = repl_new(&e->p.repl, &e->rng, now);
 	p->flows = make_cache(e, &pack_flow, 0);
 	p->expects = make_cache(e, &pack_expect, 0);
 	return p->repl && p->flows && p->expects;
+}
+
+void engine_peer_close(struct peer *p)
+{
+	repl_free(p->repl);
+	cache_free(p->flows);
+	cache_free(p->expects);
 }
 
 struct engine *engine_new(const struct engine_params *p, tick_t now)
@@ -46,11 +54,11 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	e->expects = make_cache(e, &pack_expect, p->npeers);
 	if (!e->flows || !e->expects)
 		goto fail;
-	for (uint8_t i = 0; i < p->npeers; i++)
-		e->peers[i].name = p->peer_names[i] ? p->peer_names[i] : "";
-	for (e->npeers = 0; e->npeers < p->npeers;)
-		if (!open_peer(e, &e->peers[e->npeers++], now))
+	for (uint8_t i = 0; i < p->npeers; i++) {
+		e->npeers = (uint8_t)(i + 1);
+		if (!engine_peer_open(e, &e->peers[i], p->peer_names[i], now))
 			goto fail;
+	}
 	return e;
 fail:
 	engine_free(e);
@@ -61,11 +69,8 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	for (uint8_t i = 0; i < e->npeers; i++) {
-		repl_free(e->peers[i].repl);
-		cache_free(e->peers[i].flows);
-		cache_free(e->peers[i].expects);
-	}
+	for (uint8_t i = 0; i < e->npeers; i++)
+		engine_peer_close(&e->peers[i]);
 	cache_free(e->flows);
 	cache_free(e->expects);
 	commit_free(e->commit);

@@ -11,6 +11,7 @@
 #include "flow/print.h"
 #include "priv.h"
 
+#define DUMP_RETRY 30u             /* s after a failed one, if NetlinkOverrunResync is off */
 #define COOKIE_COMMIT 1u
 #define COOKIE_FLUSH  2u
 #define SWEEP_SLICE   4096u
@@ -127,7 +128,8 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 	if (err < 0)
 		log_error(e->p.log, "dump of the kernel table failed: %s", err_text(err));
 	if (err < 0 && e->dumps[0].purpose == DUMP_OVERRUN)
-		e->overrun_at = tick_add(now, e->p.overrun_resync * TICK_SEC);
+		e->overrun_at = tick_add(now, (e->p.overrun_resync ? e->p.overrun_resync :
+					       DUMP_RETRY) * TICK_SEC);
 	if (err == 0 && e->dumps[0].purpose != DUMP_FLUSH) {
 		e->sweeping = true;            /* vanished entries go, slice by slice */
 		e->sweep_expects = e->dumps[0].expects;

@@ -42,6 +42,20 @@ static void drop(struct engine *e, uint32_t kind, cache_ref ref)
 	cache_del(c, ref);
 }
 
+void local_drop_idle(struct engine *e)
+{
+	for (uint32_t kind = OBJ_FLOW; kind <= OBJ_EXPECT; kind++) {
+		struct cache_walk w = { 0 };
+		uint32_t all = UINT32_MAX;
+		cache_ref ref;
+
+		while (e->count[kind].dead && (ref = cache_walk_next(table(e, kind), &w, &all)))
+			if ((*cache_flags(table(e, kind), ref) & ENTRY_DEAD) &&
+			    !any_slot(e, cache_slots(table(e, kind), ref)))
+				drop(e, kind, ref);
+	}
+}
+
 void local_announce(struct engine *e, uint32_t kind, cache_ref ref)
 {
 	uint32_t *slots = cache_slots(table(e, kind), ref);
@@ -368,7 +382,8 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 		return;
 	ref = cache_find(e->flows, f);
 	if (!filter_pass(e->p.filter, f, true)) {
-		if (ref)                       /* it exists: the sweep must not take it */
+		/* It exists and only its state is left out: the sweep must not take it. */
+		if (ref && filter_pass(e->p.filter, f, false))
 			*cache_flags(e->flows, ref) =
 				(uint8_t)((*cache_flags(e->flows, ref) & ~ENTRY_GEN) | e->gen[OBJ_FLOW]);
 		return;

@@ -165,6 +165,9 @@ bool local_sweep(struct engine *e, tick_t now, uint32_t budget);
 /* Hand an entry's present state to every session. */
 void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
 
+/* Entries that wait for nobody any more go. */
+void local_drop_idle(struct engine *e);
+
 /* ---- refresh.c: RefreshTime, CacheTimeout ---- */
 void refresh_tick(struct engine *e, tick_t now);
 
@@ -196,6 +199,10 @@ bool admin_means(uint32_t what, uint8_t peer);
 const char *peer_word(const struct peer *p, const char *word);
 
 /* ---- engine.c ---- */
+/* Session and caches of a peer. False: out of memory; engine_peer_close() all the same. */
+bool engine_peer_open(struct engine *e, struct peer *p, const char *name, tick_t now);
+void engine_peer_close(struct peer *p);
+
 void engine_post(struct engine *e, enum effect_kind k, uint64_t tag);
 
 #endif

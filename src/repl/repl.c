@@ -27,6 +27,12 @@ static void init_timers(struct repl *r, tick_t now)
 	r->rto = (struct rto){ .at = TICK_NEVER, .interval = 2500 * TICK_MSEC };
 }
 
+/* Numbers are spent on more than objects, so they may spread further than the limit. */
+static uint32_t window_span(uint32_t resend_limit)
+{
+	return resend_limit < UINT32_MAX / 2 ? 2 * resend_limit : UINT32_MAX;
+}
+
 struct repl *repl_new(const struct repl_params *p, struct rng *rng, tick_t now)
 {
 	struct repl *r = calloc(1, sizeof(*r));
@@ -45,8 +51,7 @@ struct repl *repl_new(const struct repl_params *p, struct rng *rng, tick_t now)
 	r->lost_at = TICK_NEVER;
 	r->greet = p->mode == REPL_FTFW ? GREET_UNSAID : GREET_DONE;
 	txq_init(&r->q);
-	window_init(&r->win, r->p.resend_limit < UINT32_MAX / 2 ? 2 * r->p.resend_limit
-								: UINT32_MAX);
+	window_init(&r->win, window_span(r->p.resend_limit));
 	ratelim_init(&r->pace, FLOOR_BURST, FLOOR_RATE);
 	bulk_init(&r->bulk);
 	resync_init(&r->rs, p->mode == REPL_FTFW);
@@ -155,6 +160,33 @@ void repl_forget_all(struct repl *r, uint32_t kind)
 	for (; (h = window_find(&r->win, &seq)); seq++)
 		if (txq_node(&r->q, h)->is_object && txq_node(&r->q, h)->obj.kind == kind)
 			remove_node(r, h);
+}
+
+static void move_list(struct repl *r, const struct node_list *l,
+		      uint32_t *(*word)(void *ctx, struct repl_obj o), void *ctx)
+{
+	for (uint32_t h = l->head; h; h = txq_node(&r->q, h)->next)
+		txq_node(&r->q, h)->slot = word(ctx, txq_node(&r->q, h)->obj);
+}
+
+void repl_moved(struct repl *r, uint32_t *(*word)(void *ctx, struct repl_obj o), void *ctx)
+{
+	uint32_t h, seq = r->win.base;
+
+	move_list(r, &r->q.obj, word, ctx);
+	move_list(r, &r->q.done, word, ctx);
+	for (; (h = window_find(&r->win, &seq)); seq++)
+		if (txq_node(&r->q, h)->is_object)
+			txq_node(&r->q, h)->slot = word(ctx, txq_node(&r->q, h)->obj);
+}
+
+void repl_set_limits(struct repl *r, uint32_t ack_window, uint32_t resend_limit)
+{
+	r->p.ack_window = ack_window ? ack_window : 1;
+	r->p.resend_limit = resend_limit ? resend_limit : 1;
+	if (r->countdown > r->p.ack_window)
+		r->countdown = r->p.ack_window;
+	window_widen(&r->win, window_span(r->p.resend_limit));
 }
 
 bool repl_gap_since(const struct repl *r, tick_t t)

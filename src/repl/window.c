@@ -23,6 +23,11 @@ void window_init(struct window *w, uint32_t span)
 {
 	memset(w, 0, sizeof(*w));
 	w->max_bits = MIN_BITS;
+	window_widen(w, span);
+}
+
+void window_widen(struct window *w, uint32_t span)
+{
 	while (w->max_bits < MAX_BITS && (uint32_t)1 << w->max_bits < span)
 		w->max_bits++;
 }

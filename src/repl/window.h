@@ -25,6 +25,8 @@ struct window {
 
 /* span: how far apart the lowest and the highest number may be at least. */
 void window_init(struct window *w, uint32_t span);
+/* A wider span from now on; a narrower one is no change. */
+void window_widen(struct window *w, uint32_t span);
 void window_fini(struct window *w);
 
 /*
