@@ -49,7 +49,7 @@ struct chan_params {
 	bool no_checksum;            /* Checksum off: no UDP checksum over IPv4 */
 	bool any_source;             /* accept datagrams of others than "peer" too */
 	bool shared_port;            /* UDP: others receive here too, each from a peer of its own */
-	bool any_interface;          /* multicast: accept what came in on other devices too */
+	bool any_interface;          /* accept what came in on other devices too */
 	uint32_t queue_len;          /* datagrams or batches kept unsent, 0 = default */
 };
 
@@ -118,6 +118,9 @@ void chan_ready(struct chan *c, enum chan_slot slot, unsigned int ready);
 /* When chan_tick() must be called at the latest; TICK_NEVER: no need. */
 tick_t chan_deadline(const struct chan *c);
 void chan_tick(struct chan *c, tick_t now);
+
+/* There is reason to believe that the peer can be reached: do not wait with the next attempt. */
+void chan_nudge(struct chan *c);
 
 /* The descriptors in use now, -1 = none. */
 int chan_recv_fd(const struct chan *c);
@@ -190,6 +193,9 @@ enum chan_status { CHAN_DOWN, CHAN_NO_CARRIER, CHAN_RUNNING };
 
 /* State of the interface now; also takes over a changed MTU. */
 enum chan_status chan_check(struct chan *c);
+
+/* At the last check the MTU was below CHAN_MTU_MIN. */
+bool chan_too_small(const struct chan *c);
 
 /* "DOWN", "NO-CARRIER", "RUNNING". */
 const char *chan_status_name(enum chan_status s);

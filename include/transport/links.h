@@ -3,11 +3,9 @@
 #define CTD_TRANSPORT_LINKS_H
 
 /*
- * The set of links of one node. All are open for receiving; one, the current
- * link, is used for sending. Whoever hears something valid on another link
- * moves there (links_heard()), which makes both ends agree; when the current
- * link's interface fails the next usable one takes its place (links_check()).
- * There is no way back by itself.
+ * The set of links to one peer. All are open for receiving; one, the current
+ * link, is used for sending. Which one follows from what is heard and from the
+ * state of the interfaces, see src/transport/pick.c.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +25,19 @@ struct links;
 int links_open(const struct chan_params *p, size_t n, const struct log *log, struct links **out);
 void links_close(struct links *l);
 
+/* What may be expected of the peer, by the protocol it speaks. */
+struct links_peer {
+	/*
+	 * It says something at least so often on the link it uses; with several links
+	 * a longer silence is a reason to try another. 0: it may be silent.
+	 */
+	tick_t silence;
+	bool drops_copies;       /* what it has had already means nothing to it */
+};
+
+/* Nothing is expected at first. */
+void links_set_peer(struct links *l, const struct links_peer *peer);
+
 size_t links_count(const struct links *l);
 struct chan *links_chan(struct links *l, size_t i);
 size_t links_current(const struct links *l);
@@ -35,9 +46,10 @@ size_t links_current(const struct links *l);
 typedef void (*links_input_fn)(void *ctx, size_t link, const struct chan_msg *m);
 
 /*
- * Watch the sockets: at most "budget" datagrams are handed on per wake-up of
- * one link, and waiting ones are flushed when their socket takes more. Call
- * before links_close(): links_stop().
+ * Put all of it into the loop: at most "budget" datagrams are handed on per
+ * wake-up of one link, waiting ones are flushed when their socket takes more,
+ * connections are made, interfaces are watched. Before links_close() call
+ * links_stop().
  */
 void links_start(struct links *l, struct loop *loop, size_t budget, links_input_fn fn, void *ctx);
 void links_stop(struct links *l);
@@ -46,17 +58,10 @@ void links_stop(struct links *l);
 uint8_t *links_space(struct links *l, size_t *cap);
 void links_queue(struct links *l, size_t len);
 
-/* Send what is queued on any link; what the socket does not take waits for it. */
+/* Send what is queued on all links; what the socket does not take waits for it. */
 void links_flush(struct links *l);
 
-/* Something valid came in on link i: it is the current one from now on. True if that is a change. */
+/* Something valid came in on link i. True if that changes which link is used. */
 bool links_heard(struct links *l, size_t i);
-
-/*
- * Look at the interface of the current link; when it is not running, go to the
- * next one that is. 0: current link runs; 1: changed; -ENETDOWN: no link runs,
- * the current one stays.
- */
-int links_check(struct links *l);
 
 #endif

@@ -13,6 +13,7 @@
 #include "transport/links.h"
 
 #define BATCHES 4       /* of CHAN_BATCH datagrams per turn, but one for each peer */
+#define SILENCE (3 * TICK_SEC)     /* of a peer that says something every second */
 
 static void addr_from(struct chan_addr *to, const struct addr *from, uint8_t family, bool given)
 {
@@ -86,6 +87,10 @@ static int peer_open(struct daemon *d, const struct config_peer *c, struct peer_
 	err = links_open(params, c->n_links, d->log, &p->links);
 	if (err < 0)
 		return err;
+	links_set_peer(p->links, &(struct links_peer){
+		.silence = d->cfg->sync.mode == REPL_ALARM ? 0 : SILENCE,
+		.drops_copies = d->cfg->sync.mode == REPL_FTFW,
+	});
 	links_start(p->links, d->loop, d->cfg->general.event_limit, on_datagram, p);
 	return 0;
 }

@@ -71,12 +71,11 @@ int chan_fail(const struct chan *c, int err, const char *what)
 /* Messages need CHAN_PAYLOAD_MIN; a small link carries the few long ones in fragments. */
 static size_t payload_for(const struct chan *c, int mtu)
 {
-	size_t size = (size_t)mtu - (c->p.local.family == AF_INET ? c->ops->overhead4 :
-				     c->ops->overhead6);
+	int size = mtu - (c->p.local.family == AF_INET ? c->ops->overhead4 : c->ops->overhead6);
 
 	if (size < CHAN_PAYLOAD_MIN)
 		return CHAN_PAYLOAD_MIN;
-	return size < PAYLOAD_MAX ? size : PAYLOAD_MAX;
+	return size < PAYLOAD_MAX ? (size_t)size : PAYLOAD_MAX;
 }
 
 static int check_params(const struct chan *c)
@@ -109,7 +108,24 @@ static int learn_interface(struct chan *c)
 		return -ERANGE;
 	}
 	c->payload = payload_for(c, mtu);
+	c->too_small = false;
 	return 0;
+}
+
+/* As above, but too late to refuse: what is sent gets through in fragments, or not. */
+static void follow_mtu(struct chan *c, int mtu)
+{
+	const bool small = mtu < CHAN_MTU_MIN;
+
+	if (small && !c->too_small)
+		log_error(c->log, "link %s: MTU %d is below %d, too small for a message: "
+			  "used only while there is no other link",
+			  c->p.interface, mtu, CHAN_MTU_MIN);
+	else if (!small && c->too_small)
+		log_notice(c->log, "link %s: MTU %d is large enough again", c->p.interface, mtu);
+	c->too_small = small;
+	if (batchq_grow(&c->q, payload_for(c, mtu)) == 0)
+		c->payload = payload_for(c, mtu);
 }
 
 static uint32_t queue_slots(const struct chan_params *p)
@@ -254,6 +270,12 @@ void chan_tick(struct chan *c, tick_t now)
 	chan_flush(c);
 }
 
+void chan_nudge(struct chan *c)
+{
+	if (c->ops->nudge)
+		c->ops->nudge(c);
+}
+
 /* ---- sending ---- */
 
 static void drop_oldest(struct chan *c)
@@ -337,9 +359,14 @@ enum chan_status chan_check(struct chan *c)
 {
 	int mtu = iface_mtu(c->p.interface);
 
-	if (mtu >= CHAN_MTU_MIN && batchq_grow(&c->q, payload_for(c, mtu)) == 0)
-		c->payload = payload_for(c, mtu);
+	if (mtu >= 0)
+		follow_mtu(c, mtu);
 	return iface_status(c->p.interface);
+}
+
+bool chan_too_small(const struct chan *c)
+{
+	return c->too_small;
 }
 
 const struct chan_params *chan_get_params(const struct chan *c)

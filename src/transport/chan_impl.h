@@ -25,7 +25,8 @@ struct chan_ops {
 	void (*ready)(struct chan *c, enum chan_slot slot, unsigned int ready);
 	tick_t (*deadline)(const struct chan *c);
 	void (*tick)(struct chan *c, tick_t now);
-	void (*restart)(struct chan *c);         /* the send connection, now */
+	void (*nudge)(struct chan *c);
+	void (*restart)(struct chan *c);         /* cut the send connection */
 	void (*reset_input)(struct chan *c);
 };
 
@@ -45,6 +46,7 @@ struct chan {
 	bool up;                     /* what is queued can be sent */
 	int dev_index;               /* of p.interface */
 	int ifindex;                 /* the same; multicast: where the group is joined */
+	bool too_small;              /* the MTU, since the link was opened */
 	size_t payload;              /* bytes per datagram now */
 	struct sockaddr_storage to;  /* where datagrams go */
 	socklen_t to_len;

@@ -14,8 +14,9 @@
  *   UP          TIME         UP          it lasts: the next pause will be short again
  *   UP          DOWN         IDLE        the batch that was partly sent starts anew
  *
- * PEER is the peer connecting to us: it is there, whatever our attempts met so
- * far. Everything else is no event in that state.
+ * PEER is the peer connecting to us, or the interface coming up: whatever our
+ * attempts met so far, the next may be better. Everything else is no event in
+ * that state.
  *
  * A write may take part of a batch; the rest of it follows before anything else
  * and on the same connection only (weakness W20 of the reference). What the
@@ -211,6 +212,11 @@ static void check_end(struct chan *c)
 		client_event(c, EV_DOWN, 0);
 	else if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		client_event(c, EV_DOWN, -errno);
+}
+
+static void tcp_nudge(struct chan *c)
+{
+	client_event(c, EV_PEER, 0);
 }
 
 static void tcp_restart(struct chan *c)
@@ -498,6 +504,7 @@ const struct chan_ops chan_tcp_ops = {
 	.ready = tcp_ready,
 	.deadline = tcp_deadline,
 	.tick = tcp_tick,
+	.nudge = tcp_nudge,
 	.restart = tcp_restart,
 	.reset_input = tcp_reset_input,
 };

@@ -140,9 +140,35 @@ Test(chan, a_changed_mtu_is_taken_over)
 	ip("link set lo mtu 9000");
 	chan_check(c);
 	cr_assert_eq(chan_payload(c), 8972);
-	ip("link set lo mtu 300");
+	chan_close(c);
+}
+
+/* Too late to refuse it: it is said, once, and whole messages still fit. */
+Test(chan, w18_an_mtu_that_falls_too_low)
+{
+	static const char *const mtus[] = {"399", "68", "20", "300"};
+	struct chan_params p = udp_params("127.0.0.1", "127.0.0.2", 3780);
+	struct captured log;
+	struct chan *c;
+	char line[64];
+
+	own_network();
+	capture(&log);
+	cr_assert_eq(chan_open(&p, &log.log, &c), 0);
+	for (size_t i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+		snprintf(line, sizeof(line), "link set lo mtu %s", mtus[i]);
+		ip(line);
+		chan_check(c);
+		cr_assert(chan_too_small(c));
+		cr_assert_eq(chan_payload(c), CHAN_PAYLOAD_MIN, "MTU %s", mtus[i]);
+	}
+	cr_assert_str_eq(log.text, "ERROR: link lo: MTU 399 is below 400, too small for a message: "
+			 "used only while there is no other link\n");
+	ip("link set lo mtu 1500");
 	chan_check(c);
-	cr_assert_eq(chan_payload(c), 8972, "what cannot carry a message is not taken over");
+	cr_assert_not(chan_too_small(c));
+	cr_assert_eq(chan_payload(c), 1472);
+	cr_assert(strstr(log.text, "notice: link lo: MTU 1500 is large enough again"));
 	chan_close(c);
 }
 

@@ -2,8 +2,10 @@
 /* The set of links: which one is in use, and the sockets in the loop. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include "loop/clock.h"
 #include "net.h"
 #include "send.h"
 #include "transport/links.h"
@@ -13,6 +15,7 @@ struct node {
 	struct loop *loop;
 	size_t got;
 	char trace[256];             /* "0:text " per datagram */
+	struct captured log;
 };
 
 static void on_input(void *ctx, size_t link, const struct chan_msg *m)
@@ -161,35 +164,170 @@ Test(links, one_that_cannot_open_closes_all)
 	links_close(NULL);
 }
 
-Test(links, a_failed_interface_hands_over)
+/* ---- interfaces, in a namespace of their own ---- */
+
+/* A turn ends with waiting, so one that only runs a timer must not wait. */
+#define AWAIT(n, condition) \
+	while (!(condition)) { \
+		loop_once((n)->loop, false); \
+		poll(NULL, 0, 1); \
+	}
+
+/* Links over v0/v1 and w0/w1, both ends here: IPv6 with a scope keeps them apart. */
+static void two_wires(struct node *a, struct node *b)
 {
-	struct chan_params p[3];
-	struct captured log;
-	struct links *l;
+	struct chan_params pa[2], pb[2];
+
+	ip("link add w0 type veth peer name w1");
+	veth_pair();
+	ip("link set w0 up");
+	ip("link set w1 up");
+	wait_status("w0", CHAN_RUNNING);
+	ip("addr add fe80::a/64 dev v0 nodad");
+	ip("addr add fe80::b/64 dev v1 nodad");
+	ip("addr add fe80::a/64 dev w0 nodad");
+	ip("addr add fe80::b/64 dev w1 nodad");
+	for (size_t i = 0; i < 2; i++) {
+		pa[i] = udp_params("fe80::a", "fe80::b", (uint16_t)(3780 + i));
+		pb[i] = udp_params("fe80::b", "fe80::a", (uint16_t)(3780 + i));
+		snprintf(pa[i].interface, sizeof(pa[i].interface), "%s", i ? "w0" : "v0");
+		snprintf(pb[i].interface, sizeof(pb[i].interface), "%s", i ? "w1" : "v1");
+	}
+	memset(a, 0, sizeof(*a));
+	memset(b, 0, sizeof(*b));
+	capture(&a->log);
+	cr_assert_eq(links_open(pa, 2, &a->log.log, &a->links), 0, "%s", a->log.text);
+	cr_assert_eq(links_open(pb, 2, NULL, &b->links), 0);
+	a->loop = loop_new();
+	b->loop = loop_new();
+	links_start(a->links, a->loop, 100, on_input, a);
+	links_start(b->links, b->loop, 100, on_input, b);
+}
+
+Test(links, a_failed_interface_hands_over, .timeout = 60)
+{
+	struct node a, b;
 
 	own_network();
-	ip("link add v0 type veth peer name v1");
+	two_wires(&a, &b);
+	cr_assert_eq(links_current(a.links), 0);
+	ip("link set v0 down");
+	AWAIT(&a, links_current(a.links) == 1);
+	cr_assert(strstr(a.log.text, "notice: device `w0' becomes dedicated link"), "%s",
+		  a.log.text);
+	put(&a, "over w");
+	links_flush(a.links);
+	AWAIT(&b, b.got == 1);
+	cr_assert_str_eq(b.trace, "1:over w ");
+	ip("link set w0 down");
+	AWAIT(&a, strstr(a.log.text, "ERROR: no dedicated links available!"));
+	cr_assert_eq(links_current(a.links), 1);
 	ip("link set v0 up");
-	wait_status("v0", CHAN_NO_CARRIER);
-	for (uint16_t i = 0; i < 3; i++)
-		p[i] = udp_params("127.0.0.1", "127.0.0.2", (uint16_t)(3780 + i));
-	strcpy(p[0].interface, "v0");
-	strcpy(p[1].interface, "v1");
-	capture(&log);
-	cr_assert_eq(links_open(p, 3, &log.log, &l), 0);
-	cr_assert_eq(links_check(l), 1, "v0 has no carrier, v1 is down");
-	cr_assert_eq(links_current(l), 2);
-	cr_assert(strstr(log.text, "notice: link lo takes over"), "%s", log.text);
+	AWAIT(&a, links_current(a.links) == 0);
+	close_nodes(&a, &b);
+}
+
+/* No peer confirms it here, so the return is unconditional: after some seconds of running. */
+Test(links, a_link_that_is_back_is_used_again, .timeout = 60)
+{
+	struct node a, b;
+	tick_t start;
+
+	own_network();
+	two_wires(&a, &b);
+	ip("link set v1 down");                  /* the other end: no carrier here */
+	AWAIT(&a, links_current(a.links) == 1);
 	ip("link set v1 up");
-	wait_status("v0", CHAN_RUNNING);
-	cr_assert_eq(links_check(l), 0, "no way back by itself");
-	cr_assert_eq(links_current(l), 2);
-	ip("link set lo down");
-	cr_assert_eq(links_check(l), 1);
-	cr_assert_eq(links_current(l), 0);
+	start = clock_now();
+	AWAIT(&a, links_current(a.links) == 0);
+	cr_assert_gt(clock_now() - start, 4 * TICK_SEC, "at once: it may flap");
+	close_nodes(&a, &b);
+}
+
+/* Whether the peer follows is not known yet, so it is told on both. */
+Test(links, on_the_way_back_all_goes_twice, .timeout = 60)
+{
+	struct node a, b;
+
+	own_network();
+	two_wires(&a, &b);
+	links_set_peer(a.links, &(struct links_peer){.silence = 3 * TICK_SEC});
 	ip("link set v1 down");
-	wait_status("v0", CHAN_NO_CARRIER);
-	cr_assert_eq(links_check(l), -ENETDOWN);
-	cr_assert_eq(links_current(l), 0);
-	links_close(l);
+	AWAIT(&a, links_current(a.links) == 1);
+	ip("link set v1 up");
+	ip("addr add fe80::b/64 dev v1 nodad");  /* it lost that */
+	AWAIT(&a, (links_heard(a.links, 1), links_current(a.links) == 0));
+	put(&a, "state");
+	links_flush(a.links);
+	AWAIT(&b, b.got == 2);
+	cr_assert(strstr(b.trace, "0:state "), "%s", b.trace);
+	cr_assert(strstr(b.trace, "1:state "), "%s", b.trace);
+	AWAIT(&a, links_current(a.links) == 1);  /* in vain */
+	put(&a, "more");
+	links_flush(a.links);
+	AWAIT(&b, b.got == 3);
+	cr_assert(strstr(b.trace, "1:more "), "%s", b.trace);
+	close_nodes(&a, &b);
+}
+
+/* Its state is as good as ever, but no message fits. */
+Test(links, w18_an_mtu_that_falls_too_low_is_a_failure, .timeout = 60)
+{
+	struct node a, b;
+
+	own_network();
+	two_wires(&a, &b);
+	ip("link set v0 mtu 399");
+	AWAIT(&a, links_current(a.links) == 1);
+	cr_assert(strstr(a.log.text, "device `w0' becomes dedicated link"), "%s", a.log.text);
+	close_nodes(&a, &b);
+}
+
+Test(links, an_interface_made_anew_is_opened_again, .timeout = 60)
+{
+	struct node a, b;
+
+	own_network();
+	two_wires(&a, &b);
+	ip("link del v0");
+	AWAIT(&a, links_current(a.links) == 1);
+	AWAIT(&b, links_current(b.links) == 1);
+	veth_pair();
+	ip("addr add fe80::a/64 dev v0 nodad");
+	ip("addr add fe80::b/64 dev v1 nodad");
+	AWAIT(&a, strstr(a.log.text, "link v0: opened again"));
+	AWAIT(&b, chan_recv_fd(links_chan(b.links, 0)) >= 0);
+	AWAIT(&a, links_current(a.links) == 0);
+	put(&a, "new");
+	links_flush(a.links);
+	AWAIT(&b, b.got == 1);
+	cr_assert_str_eq(b.trace, "0:new ");
+	close_nodes(&a, &b);
+}
+
+Test(links, a_changed_mtu_is_noticed, .timeout = 60)
+{
+	struct node a, b;
+	size_t cap;
+
+	own_network();
+	two_wires(&a, &b);
+	links_space(a.links, &cap);
+	cr_assert_eq(cap, 1452);
+	ip("link set v0 mtu 9000");
+	AWAIT(&a, links_space(a.links, &cap) && cap == 8952);
+	close_nodes(&a, &b);
+}
+
+/* Both ends run, but nothing arrives: the other link is tried after the silence. */
+Test(links, silence_is_a_reason_to_move, .timeout = 60)
+{
+	struct node a, b;
+	tick_t start = clock_now();
+
+	open_nodes(&a, &b, 2, 100);
+	links_set_peer(a.links, &(struct links_peer){.silence = TICK_SEC});
+	AWAIT(&a, links_current(a.links) == 1);
+	cr_assert_gt(clock_now() - start, 900 * TICK_MSEC);
+	close_nodes(&a, &b);
 }
