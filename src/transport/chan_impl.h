@@ -46,6 +46,7 @@ struct chan {
 	bool up;                     /* what is queued can be sent */
 	int dev_index;               /* of p.interface */
 	int ifindex;                 /* the same; multicast: where the group is joined */
+	int arrival;                 /* what comes in elsewhere is refused; 0: nothing is */
 	bool too_small;              /* the MTU, since the link was opened */
 	size_t payload;              /* bytes per datagram now */
 	struct sockaddr_storage to;  /* where datagrams go */

@@ -88,6 +88,8 @@ int dgram_sockets(struct chan *c)
 	rc = no_checksum(c);
 	if (!rc)
 		rc = sock_v6_only(c, c->fd[CHAN_IN]);
+	if (!rc)
+		rc = sock_tell_arrival(c, c->fd[CHAN_IN]);
 	c->up = !rc;
 	return rc;
 }
@@ -144,26 +146,6 @@ void dgram_send(struct chan *c)
 
 /* ---- receiving ---- */
 
-/* Index of the interface a datagram came in on, 0 if it is not told. */
-static int arrival(struct msghdr *h)
-{
-	for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m)) {
-		if (m->cmsg_level == IPPROTO_IP && m->cmsg_type == IP_PKTINFO) {
-			struct in_pktinfo info;
-
-			memcpy(&info, CMSG_DATA(m), sizeof(info));
-			return info.ipi_ifindex;
-		}
-		if (m->cmsg_level == IPPROTO_IPV6 && m->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-
-			memcpy(&info, CMSG_DATA(m), sizeof(info));
-			return (int)info.ipi6_ifindex;
-		}
-	}
-	return 0;
-}
-
 static bool welcome(struct chan *c, struct msghdr *h, const struct chan_addr *from)
 {
 	bool multicast = c->p.kind == CHAN_MCAST;
@@ -172,7 +154,7 @@ static bool welcome(struct chan *c, struct msghdr *h, const struct chan_addr *fr
 		chan_refuse(c, from, "datagram", "not the configured peer");
 		return false;
 	}
-	if (multicast && !c->p.any_interface && arrival(h) != c->ifindex) {
+	if (c->arrival && sock_arrival(h) != c->arrival) {
 		chan_refuse(c, from, "datagram", "came in on another interface");
 		return false;
 	}

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/str.h"
 #include "iface.h"
+#include "sock.h"
 
 static int ask(const char *name, unsigned long what, struct ifreq *r)
 {
@@ -37,6 +38,19 @@ int iface_index(const char *name)
 	return rc ? rc : r.ifr_ifindex;
 }
 
+static bool is_addr(const struct ifaddrs *i, const struct chan_addr *a)
+{
+	struct chan_addr own;
+	struct sockaddr_storage ss;
+
+	if (!i->ifa_addr || i->ifa_addr->sa_family != a->family)
+		return false;
+	memcpy(&ss, i->ifa_addr, a->family == AF_INET ? sizeof(struct sockaddr_in) :
+	       sizeof(struct sockaddr_in6));
+	sock_addr_get(&ss, &own);
+	return chan_addr_equal(&own, a);
+}
+
 int iface_index_of(const struct chan_addr *a)
 {
 	int index = -EADDRNOTAVAIL;
@@ -45,16 +59,24 @@ int iface_index_of(const struct chan_addr *a)
 	if (getifaddrs(&all) < 0)
 		return -errno;
 	for (const struct ifaddrs *i = all; i && index < 0; i = i->ifa_next) {
-		struct sockaddr_in sin;
-
-		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
-			continue;
-		memcpy(&sin, i->ifa_addr, sizeof(sin));
-		if (memcmp(&sin.sin_addr, a->b, sizeof(sin.sin_addr)) == 0)
+		if (is_addr(i, a))
 			index = iface_index(i->ifa_name);
 	}
 	freeifaddrs(all);
 	return index;
+}
+
+bool iface_owns(const char *name, const struct chan_addr *a)
+{
+	struct ifaddrs *all;
+	bool owns = false;
+
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *i = all; i && !owns; i = i->ifa_next)
+		owns = strcmp(i->ifa_name, name) == 0 && is_addr(i, a);
+	freeifaddrs(all);
+	return owns;
 }
 
 int iface_mtu(const char *name)

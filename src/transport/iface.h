@@ -8,8 +8,11 @@
 /* Index of an interface, or -ENODEV. */
 int iface_index(const char *name);
 
-/* Index of the interface that owns a local IPv4 address, or -EADDRNOTAVAIL. */
+/* Index of the interface that owns a local address, or -EADDRNOTAVAIL. */
 int iface_index_of(const struct chan_addr *a);
+
+/* True if it is among the addresses of this interface. */
+bool iface_owns(const char *name, const struct chan_addr *a);
 
 /* MTU in bytes. */
 int iface_mtu(const char *name);

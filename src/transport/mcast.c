@@ -75,14 +75,12 @@ struct option {
 static const struct option options4[] = {
 	{true, IPPROTO_IP, IP_MULTICAST_LOOP, 0, "cannot switch multicast loop off"},
 	{true, IPPROTO_IP, IP_MULTICAST_TTL, 1, "cannot set the multicast TTL"},
-	{false, IPPROTO_IP, IP_PKTINFO, 1, "cannot learn arrival interfaces"},
 	{false, SOL_SOCKET, SO_REUSEADDR, 1, "cannot share the group's port"},
 };
 
 static const struct option options6[] = {
 	{true, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "cannot switch multicast loop off"},
 	{true, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, "cannot set the multicast hop limit"},
-	{false, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "cannot learn arrival interfaces"},
 	{false, SOL_SOCKET, SO_REUSEADDR, 1, "cannot share the group's port"},
 };
 
@@ -114,6 +112,7 @@ static int mcast_open(struct chan *c)
 		rc = sock_bind(c, c->fd[CHAN_IN], &c->p.local, c->p.port);
 	if (!rc)
 		rc = c->p.local.family == AF_INET ? join4(c) : join6(c);
+	c->arrival = c->p.any_interface ? 0 : c->ifindex;
 	c->to_len = sock_addr(&c->to, &c->p.local, c->p.port, c->ifindex);
 	return rc;
 }

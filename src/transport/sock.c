@@ -2,11 +2,13 @@
 /*
  * Addresses, options and buffers of sockets, the same for datagrams and TCP.
  */
+#define _GNU_SOURCE     /* struct in6_pktinfo */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include "base/err.h"
+#include "iface.h"
 #include "sock.h"
 
 socklen_t sock_addr(struct sockaddr_storage *ss, const struct chan_addr *a, uint16_t port,
@@ -91,4 +93,68 @@ int sock_v6_only(const struct chan *c, int fd)
 	if (c->p.local.family != AF_INET6)
 		return 0;
 	return sock_option(c, fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, "cannot keep to IPv6");
+}
+
+/* ---- where things come in ---- */
+
+void sock_expect_arrival(struct chan *c)
+{
+	char text[CHAN_ADDR_TEXT];
+
+	c->arrival = 0;
+	if (c->p.any_interface)
+		return;
+	if (iface_owns(c->p.interface, &c->p.local)) {
+		c->arrival = c->dev_index;
+		return;
+	}
+	if (iface_index_of(&c->p.local) < 0)
+		return;                  /* of none, and yet ours: the network 127.0.0.0/8 */
+	chan_addr_text(&c->p.local, text);
+	log_warning(c->log, "link %s: %s is an address of another interface, so it is not checked "
+		    "where the peer's messages come in", c->p.interface, text);
+}
+
+int sock_tell_arrival(const struct chan *c, int fd)
+{
+	static const char what[] = "cannot learn arrival interfaces";
+
+	if (c->p.local.family == AF_INET)
+		return sock_option(c, fd, IPPROTO_IP, IP_PKTINFO, 1, what);
+	return sock_option(c, fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, what);
+}
+
+int sock_arrival(struct msghdr *h)
+{
+	for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m)) {
+		if (m->cmsg_level == IPPROTO_IP && m->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(m), sizeof(info));
+			return info.ipi_ifindex;
+		}
+		if (m->cmsg_level == IPPROTO_IPV6 && m->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(m), sizeof(info));
+			return (int)info.ipi6_ifindex;
+		}
+	}
+	return 0;
+}
+
+/* Kept from the first segment: do_ip_getsockopt() and do_ipv6_getsockopt() of the kernel. */
+int sock_arrival_tcp(const struct chan *c, int fd)
+{
+	const bool v4 = c->p.local.family == AF_INET;
+	_Alignas(struct cmsghdr) uint8_t control[512];
+	struct msghdr h = {.msg_control = control};
+	socklen_t len = sizeof(control);
+
+	if (sock_tell_arrival(c, fd) < 0 ||
+	    getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTOPTIONS : IPV6_2292PKTOPTIONS,
+		       control, &len) < 0)
+		return 0;
+	h.msg_controllen = len;
+	return sock_arrival(&h);
 }

@@ -25,4 +25,17 @@ void sock_rcvbuf(const struct chan *c, int fd);
 /* An IPv4 socket beside an IPv6 one must not get in its way. */
 int sock_v6_only(const struct chan *c, int fd);
 
+/*
+ * UDP, TCP: the peer's messages must come in on Interface, if that has our address.
+ * (The system takes what is for any of its addresses on any interface.)
+ */
+void sock_expect_arrival(struct chan *c);
+
+/* Have the system tell for each datagram where it came in. */
+int sock_tell_arrival(const struct chan *c, int fd);
+
+/* Index of the interface a datagram came in on, or a connection; 0: not told. */
+int sock_arrival(struct msghdr *h);
+int sock_arrival_tcp(const struct chan *c, int fd);
+
 #endif

@@ -306,6 +306,11 @@ static void take_connection(struct chan *c, int fd, const struct chan_addr *from
 		close(fd);
 		return;
 	}
+	if (c->arrival && sock_arrival_tcp(c, fd) != c->arrival) {
+		chan_refuse(c, from, "connection", "came in on another interface");
+		close(fd);
+		return;
+	}
 	chan_addr_text(from, text);
 	log_info(c->log, "link %s: connection from %s", c->p.interface, text);
 	c->stats.accepted++;
@@ -447,6 +452,7 @@ static int tcp_open(struct chan *c)
 	rc = listen_socket(c);
 	if (rc)
 		return rc;
+	sock_expect_arrival(c);
 	c->to_len = sock_addr(&c->to, &c->p.peer, c->p.port, c->ifindex);
 	c->tcp->state = CLIENT_IDLE;
 	c->tcp->pause = PAUSE_MIN;

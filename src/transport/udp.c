@@ -48,6 +48,7 @@ static int udp_open(struct chan *c)
 		rc = take_from_peer(c);
 	if (!rc)
 		rc = sock_bind(c, c->fd[CHAN_OUT], &c->p.local, 0);
+	sock_expect_arrival(c);
 	c->to_len = sock_addr(&c->to, &c->p.peer, c->p.port, c->ifindex);
 	return rc;
 }

@@ -428,7 +428,7 @@ Test(sender, a_second_resync_restarts_the_walk_once)
 	stop();
 }
 
-Test(sender, bulks_asked_for_again_and_again_are_spaced)
+Test(sender, w1_bulks_asked_for_again_and_again_are_spaced)
 {
 	tick_t now = settle(REPL_CURES_ALL);
 	uint32_t seq = 503, n;

@@ -97,7 +97,7 @@ Test(mcast, interface_of_another_name)
 	chan_close(b);
 }
 
-Test(mcast, unicast_is_not_heard)          /* W1 */
+Test(mcast, w1_unicast_is_not_heard)          /* W1 */
 {
 	struct chan *c;
 	int fd;
@@ -135,7 +135,7 @@ static void other_interface(bool any, size_t want)
 	chan_close(near);
 }
 
-Test(mcast, other_interfaces_are_refused)
+Test(mcast, w1_other_interfaces_are_refused)
 {
 	other_interface(false, 0);
 }

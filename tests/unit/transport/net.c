@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -218,6 +219,78 @@ void wait_status(const char *interface, enum chan_status want)
 		poll(NULL, 0, 10);
 	}
 	close(fd);
+}
+
+static int here = -1, there = -1;
+
+static int open_ns(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	return fd;
+}
+
+void far_side(bool go)
+{
+	cr_assert_eq(setns(go ? there : here, CLONE_NEWNET), 0);
+}
+
+/* Else the system would see from the source address that they come in the wrong way. */
+static void no_path_filter(void)
+{
+	static const char *const names[] = {"all", "default"};
+	char path[64];
+
+	for (size_t i = 0; i < 2; i++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", names[i]);
+		f = fopen(path, "w");
+		if (f)
+			fputs("0", f);
+		if (!f || fclose(f) != 0)
+			cr_skip_test("cannot set %s", path);
+	}
+}
+
+static void wire(const char *name, char end)
+{
+	char cmd[160];
+
+	snprintf(cmd, sizeof(cmd), "link add %s0 address 02:00:00:00:0%c:01 type veth peer name %s1 "
+		 "address 02:00:00:00:0%c:02 netns /proc/%d/fd/%d", name, end, name, end,
+		 (int)getpid(), there);
+	ip(cmd);
+	snprintf(cmd, sizeof(cmd), "link set %s0 up", name);
+	ip(cmd);
+	far_side(true);
+	snprintf(cmd, sizeof(cmd), "link set %s1 up", name);
+	ip(cmd);
+	far_side(false);
+}
+
+void crossed_wires(void)
+{
+	own_network();
+	there = open_ns();
+	own_network();
+	here = open_ns();
+	no_path_filter();
+	wire("v", '1');
+	wire("w", '2');
+	ip("addr add 192.0.2.1/24 dev v0");
+	ip("addr add 2001:db8::1/64 dev v0 nodad");
+	ip("neigh add 192.0.2.2 lladdr 02:00:00:00:01:02 dev v0");
+	ip("neigh add 2001:db8::2 lladdr 02:00:00:00:01:02 dev v0");
+	far_side(true);
+	ip("addr add 192.0.2.2/24 dev w1");
+	ip("addr add 2001:db8::2/64 dev w1 nodad");
+	ip("neigh add 192.0.2.1 lladdr 02:00:00:00:02:01 dev w1");
+	ip("neigh add 2001:db8::1 lladdr 02:00:00:00:02:01 dev w1");
+	far_side(false);
+	wait_status("v0", CHAN_RUNNING);
+	wait_status("w0", CHAN_RUNNING);
 }
 
 void veth_pair(void)

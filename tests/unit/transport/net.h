@@ -44,6 +44,15 @@ void ip(const char *args);
 /* Two joined interfaces v0 and v1, up and running. */
 void veth_pair(void);
 
+/*
+ * Our network and another one, joined by two wires: v0 and w0 here, v1 and w1
+ * there. 192.0.2.1 and 2001:db8::1 are addresses of v0; 192.0.2.2 and
+ * 2001:db8::2 speak over w1 although we would answer over v0. To go there and
+ * back again call far_side(); a socket stays where it was made.
+ */
+void crossed_wires(void);
+void far_side(bool go);
+
 /* The system works carrier changes off on its own time: wait for one, at most 10 seconds. */
 void wait_status(const char *interface, enum chan_status want);
 

@@ -467,7 +467,7 @@ Test(tcp, w21_input_without_sense_is_closed)
 	close_side(&a);
 }
 
-Test(tcp, strangers_are_refused)
+Test(tcp, w1_w22_strangers_are_refused)
 {
 	struct side a;
 	int peer, fd;
@@ -488,6 +488,36 @@ Test(tcp, strangers_are_refused)
 	close(fd);
 	close(peer);
 	close_side(&a);
+}
+
+/* The right address, but it comes in on w0. */
+static void another_interface(const char *us, const char *peer)
+{
+	struct chan_params p = tcp_params(us, peer, 3780);
+	struct side a;
+	int fd;
+
+	crossed_wires();
+	strcpy(p.interface, "v0");
+	open_params(&a, &p, 1);
+	far_side(true);
+	fd = tcp_connected(peer, us, p.port);
+	far_side(false);
+	AWAIT(&a, stats(&a).foreign == 1);
+	expect_closed(fd);
+	cr_assert(strstr(a.log.text, "refused: came in on another interface"), "%s", a.log.text);
+	close(fd);
+	close_side(&a);
+}
+
+Test(tcp, w1_other_interfaces_are_refused)
+{
+	another_interface("192.0.2.1", "192.0.2.2");
+}
+
+Test(tcp, w1_ipv6_other_interfaces_are_refused)
+{
+	another_interface("2001:db8::1", "2001:db8::2");
 }
 
 /* A newer connection of the peer is read when the older one has nothing more. */

@@ -214,7 +214,7 @@ Test(udp, no_route_is_counted)
 	chan_close(c);
 }
 
-Test(udp, strangers_are_refused)           /* W1 */
+Test(udp, w1_strangers_are_refused)
 {
 	int fd = stranger("127.0.0.3");
 	struct chan_msg v[CHAN_BATCH];
@@ -236,6 +236,76 @@ Test(udp, strangers_are_refused)           /* W1 */
 			 "not the configured peer"), "%s", t.log.text);
 	close(fd);
 	close_pair(&t);
+}
+
+/* The right address, but it comes in on w0. */
+static void another_interface(const char *us, const char *peer, bool any)
+{
+	struct chan_params p = udp_params(us, peer, 3780);
+	struct chan_msg v[CHAN_BATCH];
+	struct captured log;
+	struct chan_stats st;
+	struct chan *c;
+	int fd;
+
+	crossed_wires();
+	strcpy(p.interface, "v0");
+	p.any_interface = any;
+	capture(&log);
+	cr_assert_eq(chan_open(&p, &log.log, &c), 0, "%s", log.text);
+	far_side(true);
+	fd = stranger(peer);
+	far_side(false);
+	for (int i = 0; i < 20; i++)
+		say(fd, us, p.port, "forged", 6);
+	cr_assert(readable(chan_recv_fd(c)));
+	cr_assert_eq(chan_recv(c, v, CHAN_BATCH), any ? 20 : 0);
+	chan_get_stats(c, &st);
+	cr_assert_eq(st.foreign, any ? 0 : 20);
+	cr_assert_eq(strstr(log.text, "refused: came in on another interface (1 so far)") != NULL,
+		     !any, "%s", log.text);
+	cr_assert_null(strstr(log.text, "(10 so far)"), "%s", log.text);
+	close(fd);
+	chan_close(c);
+}
+
+Test(udp, w1_other_interfaces_are_refused)
+{
+	another_interface("192.0.2.1", "192.0.2.2", false);
+}
+
+Test(udp, w1_ipv6_other_interfaces_are_refused)
+{
+	another_interface("2001:db8::1", "2001:db8::2", false);
+}
+
+Test(udp, other_interfaces_if_so_configured)
+{
+	another_interface("192.0.2.1", "192.0.2.2", true);
+}
+
+/* An address of another interface: there is no telling where the peer comes in. */
+Test(udp, the_address_of_another_interface)
+{
+	struct chan_params p = udp_params("127.0.0.1", "127.0.0.2", free_port("127.0.0.1"));
+	struct chan_msg v[CHAN_BATCH];
+	struct captured log;
+	struct chan *c;
+	int fd;
+
+	own_network();
+	veth_pair();
+	strcpy(p.interface, "v0");
+	capture(&log);
+	cr_assert_eq(chan_open(&p, &log.log, &c), 0, "%s", log.text);
+	cr_assert(strstr(log.text, "warning: link v0: 127.0.0.1 is an address of another interface"),
+		  "%s", log.text);
+	fd = stranger("127.0.0.2");
+	say(fd, "127.0.0.1", p.port, "real", 4);
+	cr_assert(readable(chan_recv_fd(c)));
+	cr_assert_eq(chan_recv(c, v, CHAN_BATCH), 1);
+	close(fd);
+	chan_close(c);
 }
 
 Test(udp, any_source_if_so_configured)
@@ -370,7 +440,7 @@ Test(udp, ipv6)
 	chan_close(c);
 }
 
-Test(udp, ipv6_strangers_are_refused)
+Test(udp, w1_ipv6_strangers_are_refused)
 {
 	struct chan_params p = udp_params("::1", "fd01::1", 3780);
 	struct chan_msg v[CHAN_BATCH];
