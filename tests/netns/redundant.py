@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two dedicated links: one fails in the middle of the traffic, then the primary does.
+
+Besides sync0 the nodes share sync1. Short connections come and go while the link
+fails, so whatever gets lost on it shows when both views are compared.
+"""
+import re
+import sys
+import time
+
+from daemon import PORT
+from harness import main, test
+from netns import wait_for
+from scenario import BULK, ECHO, all_survive, fail_over, wait_full_flow
+
+CHURN = 50
+SECOND = """
+table inet second {
+    chain sync_in { type filter hook prerouting priority raw; iifname "sync1" notrack; }
+    chain sync_out { type filter hook output priority raw; oifname "sync1" notrack; }
+}
+add rule inet fw local iifname "sync1" accept
+"""
+# Both directions of sync0, while its carrier stays up.
+SILENCE = """
+table inet silence {
+    chain sync { type filter hook prerouting priority -310; iifname "sync0" drop; }
+}
+"""
+
+
+def second_address(node):
+    return node.sync4.replace("10.99.", "10.98.")
+
+
+def add_second_link(lab):
+    lab.ns["sw"].ip(f"link add sync1 index 914 netns {lab.name}-a type veth "
+                    f"peer name sync1 netns {lab.name}-b")
+    for node in (lab.a, lab.b):
+        node.ns.ip(f"address add {second_address(node)}/24 dev sync1", "link set sync1 up")
+        node.ns.nft(SECOND)
+
+
+def start_pair(lab, transport, binaries, mode):
+    """Both daemons with two links; the first block is the default."""
+    for node, peer, binary in ((lab.a, lab.b, binaries[0]), (lab.b, lab.a, binaries[1])):
+        second = "\n".join([
+            "}", f"{transport.upper()} {{", f"IPv4_address {second_address(node)}",
+            f"IPv4_Destination_Address {second_address(peer)}", f"Port {PORT}",
+            "Interface sync1"])
+        node.daemon.configure(binary, mode=mode, transport=transport + "4",
+                              link_extra=second).start(wait=False)
+    for node in (lab.a, lab.b):
+        node.daemon.wait_up()
+
+
+def active(node):
+    """The device `-s link` calls active."""
+    found = re.findall(r"device=(\S+) status=\S+ role=ACTIVE", node.daemon.ok("-s", "link"))
+    assert len(found) == 1, f"{node.name}: active links {found}"
+    return found[0]
+
+
+def wait_active(lab, device, timeout):
+    start = time.monotonic()
+    for node in (lab.a, lab.b):
+        wait_for(lambda n=node: active(n) == device, timeout, f"{node.name} uses {device}", 0.05)
+    return time.monotonic() - start
+
+
+def busy_pair(ctx, lab, transport, binaries, mode):
+    add_second_link(lab)
+    start_pair(lab, transport, binaries or (ctx.ctd, ctx.ctd), mode)
+    wait_active(lab, "sync0", 10)
+    traffic = lab.traffic(ECHO, BULK, churn=CHURN)
+    wait_full_flow(traffic)
+    return traffic
+
+
+def primary_dies(lab, traffic):
+    """The rest of the story: both views agree, and with them the backup takes over."""
+    traffic.calm()
+    lab.note(f"in step after {lab.wait_in_step():.2f} s")
+    lab.a.ns.ip("link set sync1 down")
+    report, _ = fail_over(lab, traffic)
+    all_survive(lab, traffic, report)
+    traffic.stop()
+
+
+def one_link_fails(ctx, transport, binaries=None, mode="FTFW"):
+    with ctx.lab() as lab:
+        traffic = busy_pair(ctx, lab, transport, binaries, mode)
+        lab.a.ns.ip("link set sync0 down")
+        lab.note(f"both on sync1 after {wait_active(lab, 'sync1', 5):.2f} s")
+        time.sleep(1)           # of connections that only sync1 can have told about
+        primary_dies(lab, traffic)
+
+
+@test(limit=90)
+def redundant_links(ctx):
+    one_link_fails(ctx, "udp")
+
+
+@test(limit=90)
+def redundant_links_tcp(ctx):
+    one_link_fails(ctx, "tcp")
+
+
+@test(limit=90)
+def redundant_links_primary_ours(ctx):
+    one_link_fails(ctx, "udp", (ctx.ctd, ctx.reference))
+
+
+@test(limit=90)
+def redundant_links_backup_ours(ctx):
+    one_link_fails(ctx, "udp", (ctx.reference, ctx.ctd))
+
+
+def one_link_is_silent(ctx, transport):
+    """The interfaces run, but nothing gets through."""
+    with ctx.lab() as lab:
+        traffic = busy_pair(ctx, lab, transport, None, "FTFW")
+        for node in (lab.a, lab.b):
+            node.ns.nft(SILENCE)
+        lab.note(f"both on sync1 after {wait_active(lab, 'sync1', 8):.2f} s")
+        primary_dies(lab, traffic)
+
+
+@test(limit=90)
+def redundant_links_silent(ctx):
+    one_link_is_silent(ctx, "udp")
+
+
+@test(limit=90)
+def redundant_links_silent_tcp(ctx):
+    one_link_is_silent(ctx, "tcp")
+
+
+def the_link_returns(ctx, transport, mode, binaries=None):
+    """A link that is back is used again, without loss, and then the other one may fail."""
+    with ctx.lab() as lab:
+        traffic = busy_pair(ctx, lab, transport, binaries, mode)
+        lab.a.ns.ip("link set sync0 down")
+        wait_active(lab, "sync1", 5)
+        lab.a.ns.ip("link set sync0 up")
+        lab.note(f"both on sync0 after {wait_active(lab, 'sync0', 30):.2f} s")
+        lab.a.ns.ip("link set sync1 down")
+        time.sleep(1)
+        assert active(lab.a) == active(lab.b) == "sync0"
+        primary_dies(lab, traffic)
+
+
+@test(limit=90)
+def redundant_links_return(ctx):
+    the_link_returns(ctx, "udp", "FTFW")
+
+
+@test(limit=90)
+def redundant_links_return_notrack(ctx):
+    the_link_returns(ctx, "udp", "NOTRACK")
+
+
+@test(limit=90)
+def redundant_links_return_tcp(ctx):
+    the_link_returns(ctx, "tcp", "FTFW")
+
+
+@test(limit=90)
+def redundant_links_return_reference(ctx):
+    the_link_returns(ctx, "udp", "FTFW", (ctx.reference, ctx.ctd))
+
+
+@test(limit=90)
+def link_made_anew(ctx):
+    """The interface is removed and made again, with IPv6 and its scope: the link comes back."""
+    with ctx.lab() as lab:
+        for node in (lab.a, lab.b):
+            node.daemon.configure(ctx.ctd, transport="tcp6").start()
+        lab.a.ns.ip("link delete sync0")
+        wait_for(lambda: "status=DOWN" in lab.a.daemon.ok("-s", "link"), 5, "the link is down")
+        lab.ns["sw"].ip(f"link add sync0 index 915 netns {lab.name}-a type veth "
+                        f"peer name sync0 netns {lab.name}-b")
+        for node in (lab.a, lab.b):
+            node.ns.ip(f"address add {node.sync6}/64 dev sync0 nodad", "link set sync0 up")
+        for node in (lab.a, lab.b):
+            wait_for(lambda n=node: "server=connected client=connected" in n.daemon.ok("-s"),
+                     20, f"{node.name} is connected both ways")
+        traffic = lab.traffic(ECHO, 0)
+        traffic.wait_up()
+        lab.wait_in_step()
+        traffic.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
