@@ -36,11 +36,14 @@
 #include <stdint.h>
 #include "base/tick.h"
 #include "cache/cache.h"
+#include "cache/masters.h"
 #include "flow/kernel_op.h"
 
 struct commit_params {
 	const struct cache *flows;     /* NULL: leave flows out */
 	const struct cache *expects;   /* NULL: leave expectations out */
+	const struct cache *masters;   /* where the masters of expectations are; NULL: nowhere */
+	const struct zone_set *zones;  /* the zones of "masters" */
 	uint32_t timeout;              /* CommitTimeout, seconds; 0 = remaining lifetime */
 	bool window_tracking;          /* TCPWindowTracking on */
 	tick_t owner_heard;            /* when the owner was last heard */

@@ -41,7 +41,7 @@ struct expect {
 	uint32_t class_;            /* helper's class number */
 	uint32_t nat_dir;           /* 0 original, 1 reply */
 	uint32_t id;
-	uint16_t zone;
+	uint16_t zone;              /* 0 unless known */
 	struct tuple master;        /* original tuple of the master */
 	struct tuple tuple;         /* what is expected */
 	struct tuple mask;          /* which of its bits count */
@@ -55,7 +55,10 @@ void expect_init(struct expect *e);
 /* Master, expected and mask tuples present, with ports where the protocol has them? */
 bool expect_has_key(const struct expect *e);
 
-/* Same master, expected tuple and mask, flags and class: the same expectation. */
+/* 0 is the zone of whoever has none. */
+void expect_set_zone(struct expect *e, uint16_t zone);
+
+/* Same master, expected tuple and mask, flags, class and zone: the same expectation. */
 bool expect_same(const struct expect *a, const struct expect *b);
 
 /* Equal in every part, "has" included. */

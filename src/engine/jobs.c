@@ -114,10 +114,11 @@ void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x)
 		if (e->deleteq_len == DELETEQ_MAX)
 			return;
 		op.expect = *x;
+		expects_locate(e, &op.expect);
 		queue_delete(e, &op);
 		return;
 	}
-	local_dump_expect(e, now, x, e->dumps[0].purpose == DUMP_OVERRUN);
+	expects_dump(e, now, x, e->dumps[0].purpose == DUMP_OVERRUN);
 }
 
 void engine_dump_end(struct engine *e, tick_t now, int err)
@@ -158,6 +159,8 @@ static int commit_open(struct engine *e, tick_t now)
 	struct commit_params cp = {
 		.flows = e->commit_what & ADMIN_FLOWS ? p->flows : NULL,
 		.expects = (e->commit_what & ADMIN_EXPECTS) && e->p.expect_sync ? p->expects : NULL,
+		.masters = p->flows,
+		.zones = &p->zones,
 		.timeout = e->p.commit_timeout,
 		.window_tracking = e->p.window_tracking,
 	};
@@ -183,6 +186,10 @@ static void commit_report(struct engine *e, tick_t now)
 		if (failed)
 			log_notice(e->p.log, "%llu entries can't be committed",
 				   (unsigned long long)failed);
+		if (s->flows_no_helper)
+			log_warning(e->p.log, "%llu entries were committed without their helper, "
+				    "which is not there: what it would expect will not pass",
+				    (unsigned long long)s->flows_no_helper);
 		log_notice(e->p.log, "commit has taken %u.%06u seconds", sec, usec);
 	}
 	if ((e->commit_what & ADMIN_EXPECTS) && e->p.expect_sync) {

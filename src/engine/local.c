@@ -2,7 +2,8 @@
 /*
  * The internal cache: what this node's kernel tracks. Kernel events and table
  * dumps come in; every change is handed to each peer's session. A destroyed
- * entry stays, marked dead, until every session is through with it.
+ * entry stays, marked dead, until every session is through with it. Flows are
+ * here, with what they share with expectations; those are in expects.c.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,11 +16,6 @@ static struct cache *table(struct engine *e, uint32_t kind)
 	return kind == OBJ_FLOW ? e->flows : e->expects;
 }
 
-static struct side_counts *counts(struct engine *e, uint32_t kind)
-{
-	return &e->count[kind];
-}
-
 static bool any_slot(const struct engine *e, const uint32_t *slots)
 {
 	for (uint8_t i = 0; i < e->npeers; i++)
@@ -28,8 +24,7 @@ static bool any_slot(const struct engine *e, const uint32_t *slots)
 	return false;
 }
 
-/* Take an entry out of every session and out of the cache. */
-static void drop(struct engine *e, uint32_t kind, cache_ref ref)
+void local_drop(struct engine *e, uint32_t kind, cache_ref ref)
 {
 	struct cache *c = table(e, kind);
 	uint32_t *slots = cache_slots(c, ref);
@@ -38,7 +33,9 @@ static void drop(struct engine *e, uint32_t kind, cache_ref ref)
 		if (slots[i])
 			repl_forget(e->peers[i].repl, &slots[i]);
 	if (*cache_flags(c, ref) & ENTRY_DEAD)
-		counts(e, kind)->dead--;
+		e->count[kind].dead--;
+	if (*cache_flags(c, ref) & ENTRY_HELD)
+		expects_unhold(e, ref);
 	cache_del(c, ref);
 }
 
@@ -52,7 +49,7 @@ void local_drop_idle(struct engine *e)
 		while (e->count[kind].dead && (ref = cache_walk_next(table(e, kind), &w, &all)))
 			if ((*cache_flags(table(e, kind), ref) & ENTRY_DEAD) &&
 			    !any_slot(e, cache_slots(table(e, kind), ref)))
-				drop(e, kind, ref);
+				local_drop(e, kind, ref);
 	}
 }
 
@@ -65,8 +62,7 @@ void local_announce(struct engine *e, uint32_t kind, cache_ref ref)
 		repl_changed(e->peers[i].repl, o, &slots[i]);
 }
 
-/* A dead entry lives again under the same key. */
-static void revive(struct engine *e, uint32_t kind, cache_ref ref)
+void local_revive(struct engine *e, uint32_t kind, cache_ref ref)
 {
 	struct cache *c = table(e, kind);
 	uint32_t *slots = cache_slots(c, ref);
@@ -75,28 +71,27 @@ static void revive(struct engine *e, uint32_t kind, cache_ref ref)
 		if (slots[i])
 			repl_revive(e->peers[i].repl, &slots[i]);
 	*cache_flags(c, ref) &= (uint8_t)~ENTRY_DEAD;
-	counts(e, kind)->dead--;
+	e->count[kind].dead--;
 }
 
-/* Mark dead and tell the peers; without anybody to tell it goes at once. */
-static void bury(struct engine *e, uint32_t kind, cache_ref ref, bool tell)
+void local_bury(struct engine *e, uint32_t kind, cache_ref ref, bool tell)
 {
 	struct cache *c = table(e, kind);
 	uint32_t *slots = cache_slots(c, ref);
 	const struct repl_obj o = { .kind = kind, .ref = ref };
 
-	counts(e, kind)->del_ok++;
+	e->count[kind].del_ok++;
 	if (!tell || (*cache_flags(c, ref) & ENTRY_HELD)) {
-		drop(e, kind, ref);
+		local_drop(e, kind, ref);
 		return;
 	}
 	*cache_flags(c, ref) |= ENTRY_DEAD;
-	counts(e, kind)->dead++;
+	e->count[kind].dead++;
 	for (uint8_t i = 0; i < e->npeers; i++)
 		if (repl_changed(e->peers[i].repl, o, &slots[i]) == 0)
 			repl_final(e->peers[i].repl, &slots[i]);
 	if (!any_slot(e, slots))
-		drop(e, kind, ref);
+		local_drop(e, kind, ref);
 }
 
 /* A session is through with a final object. */
@@ -106,7 +101,7 @@ void local_gone(struct engine *e, tick_t now, struct repl_obj o)
 
 	(void)now;
 	if ((*cache_flags(c, o.ref) & ENTRY_DEAD) && !any_slot(e, cache_slots(c, o.ref)))
-		drop(e, o.kind, o.ref);
+		local_drop(e, o.kind, o.ref);
 }
 
 void local_queue_all_done(struct engine *e, tick_t now)
@@ -126,10 +121,9 @@ static void note_full(struct engine *e, tick_t now, int err)
 			    err_text(err), e->p.cache_limit, (unsigned int)e->full_log.suppressed);
 }
 
-/* Count the outcome of cache_add(). */
-static bool count_add(struct engine *e, tick_t now, uint32_t kind, int err)
+bool local_added(struct engine *e, tick_t now, uint32_t kind, int err)
 {
-	struct side_counts *n = counts(e, kind);
+	struct side_counts *n = &e->count[kind];
 
 	if (err == 0) {
 		n->add_ok++;
@@ -143,70 +137,9 @@ static bool count_add(struct engine *e, tick_t now, uint32_t kind, int err)
 	return false;
 }
 
-/* ---- expectations that came before their master (W11) ---- */
-
-static bool master_known(struct engine *e, const struct expect *x)
-{
-	struct flow m;
-	cache_ref ref;
-
-	flow_init(&m);
-	m.orig = x->master;
-	if (x->has & EXPECT_HAS_ZONE) {
-		m.has |= FLOW_HAS_ZONE;
-		m.zone = x->zone;
-	}
-	ref = cache_find(e->flows, &m);
-	return ref && !(*cache_flags(e->flows, ref) & ENTRY_DEAD);
-}
-
-static void hold(struct engine *e, cache_ref ref)
-{
-	if (e->nheld == HELD_MAX) {            /* the oldest is given up */
-		cache_ref old = e->held[0];
-
-		memmove(e->held, e->held + 1, (HELD_MAX - 1) * sizeof(e->held[0]));
-		e->nheld--;
-		drop(e, OBJ_EXPECT, old);
-	}
-	*cache_flags(e->expects, ref) |= ENTRY_HELD;
-	e->held[e->nheld++] = ref;
-}
-
-static void unhold(struct engine *e, cache_ref ref)
-{
-	for (uint32_t i = 0; i < e->nheld; i++) {
-		if (e->held[i] != ref)
-			continue;
-		memmove(e->held + i, e->held + i + 1, (e->nheld - i - 1) * sizeof(e->held[0]));
-		e->nheld--;
-		break;
-	}
-	*cache_flags(e->expects, ref) &= (uint8_t)~ENTRY_HELD;
-}
-
-/* A flow has appeared: announce the expectations that waited for it. */
-static void release_held(struct engine *e, const struct flow *master)
-{
-	struct expect x;
-
-	for (uint32_t i = 0; i < e->nheld;) {
-		cache_ref ref = e->held[i];
-
-		cache_get(e->expects, ref, &x);
-		if (!tuple_equal(&x.master, &master->orig)) {
-			i++;
-			continue;
-		}
-		unhold(e, ref);
-		local_announce(e, OBJ_EXPECT, ref);
-	}
-}
-
 /* ---- flows ---- */
 
-/* Flags of an entry that was just written. */
-static uint8_t flags_after(const struct engine *e, uint32_t kind, bool fresh, bool send)
+uint8_t local_flags(const struct engine *e, uint32_t kind, bool fresh, bool send)
 {
 	const uint8_t told = send ? 0 : ENTRY_SILENT;
 
@@ -218,13 +151,13 @@ static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool se
 	cache_ref ref;
 	int err = cache_add(e->flows, now, f, &ref);
 
-	if (!count_add(e, now, OBJ_FLOW, err))
+	if (!local_added(e, now, OBJ_FLOW, err))
 		return;
-	*cache_flags(e->flows, ref) = flags_after(e, OBJ_FLOW, true, send);
+	*cache_flags(e->flows, ref) = local_flags(e, OBJ_FLOW, true, send);
 	if (send)
 		local_announce(e, OBJ_FLOW, ref);
-	if (e->nheld)
-		release_held(e, f);
+	zones_add(&e->zones, f->zone);
+	expects_release(e, now, f);
 }
 
 /*
@@ -246,18 +179,22 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 		     bool fresh, bool send)
 {
 	uint8_t *flags = cache_flags(e->flows, ref);
+	bool revived = false;
 
 	if (*flags & ENTRY_DEAD) {
-		revive(e, OBJ_FLOW, ref);
+		local_revive(e, OBJ_FLOW, ref);
 		fresh = true;
+		revived = true;
 	}
 	fresh = fresh || stays_new(e, e->flows, ref);
 	if (cache_set(e->flows, now, ref, f) < 0)  /* the old state stays, alive */
 		e->count[OBJ_FLOW].add_nomem++;
-	*flags = flags_after(e, OBJ_FLOW, fresh, send);
+	*flags = local_flags(e, OBJ_FLOW, fresh, send);
 	e->count[OBJ_FLOW].update_ok++;
 	if (send)
 		local_announce(e, OBJ_FLOW, ref);
+	if (revived)
+		expects_release(e, now, f);
 }
 
 static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struct flow *f, bool send)
@@ -273,21 +210,18 @@ static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struc
 	flow_put(e, now, ref, &cur, false, send);
 }
 
-/* A dump chunk that was read before this end may still show the flow. */
-static void note_end(struct engine *e, const struct flow *f)
+void local_note_end(struct engine *e, uint32_t kind, uint32_t id)
 {
-	if (e->dump_running && (f->has & FLOW_HAS_ID))
-		e->ended[e->nended++ % ENDED_MAX] = f->id;
+	if (e->dump_running && e->dumps[0].expects == (kind == OBJ_EXPECT))
+		e->ended[e->nended++ % ENDED_MAX] = id;
 }
 
-static bool ended_meanwhile(const struct engine *e, const struct flow *f)
+bool local_ended(const struct engine *e, uint32_t id)
 {
 	const uint32_t n = e->nended < ENDED_MAX ? e->nended : ENDED_MAX;
 
-	if (!(f->has & FLOW_HAS_ID))
-		return false;
 	for (uint32_t i = 0; i < n; i++)
-		if (e->ended[i] == f->id)
+		if (e->ended[i] == id)
 			return true;
 	return false;
 }
@@ -296,7 +230,8 @@ static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f, 
 {
 	struct flow cur;
 
-	note_end(e, f);
+	if (f->has & FLOW_HAS_ID)
+		local_note_end(e, OBJ_FLOW, f->id);
 	if (!ref || (*cache_flags(e->flows, ref) & ENTRY_DEAD)) {
 		e->count[OBJ_FLOW].del_missing++;
 		return;
@@ -313,7 +248,7 @@ static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f, 
 		e->st.end_bytes += f->bytes[0] + f->bytes[1];
 		e->st.end_packets += f->packets[0] + f->packets[1];
 	}
-	bury(e, OBJ_FLOW, ref, send);
+	local_bury(e, OBJ_FLOW, ref, send);
 }
 
 void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
@@ -378,7 +313,7 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 	cache_ref ref;
 	struct flow cur;
 
-	if (!flow_has_key(f) || ended_meanwhile(e, f))
+	if (!flow_has_key(f) || ((f->has & FLOW_HAS_ID) && local_ended(e, f->id)))
 		return;
 	ref = cache_find(e->flows, f);
 	if (!filter_pass(e->p.filter, f, true)) {
@@ -399,104 +334,6 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 		flow_put(e, now, ref, f, (cur.has & ~f->has) != 0, true);
 }
 
-/* ---- expectations ---- */
-
-static bool helper_allowed(const struct engine *e, const struct expect *x)
-{
-	if (!e->p.n_expect_helpers)
-		return true;
-	if (!(x->has & EXPECT_HAS_HELPER))
-		return false;
-	for (uint8_t i = 0; i < e->p.n_expect_helpers; i++) {
-		const char *want = e->p.expect_helpers[i];
-
-		if (strncasecmp(x->helper, want, strnlen(want, FLOW_HELPER_MAX)) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void expect_add(struct engine *e, tick_t now, const struct expect *x, bool send)
-{
-	cache_ref ref;
-	int err = cache_add(e->expects, now, x, &ref);
-
-	if (!count_add(e, now, OBJ_EXPECT, err))
-		return;
-	*cache_flags(e->expects, ref) = flags_after(e, OBJ_EXPECT, true, send);
-	if (!send)
-		return;
-	if (master_known(e, x))
-		local_announce(e, OBJ_EXPECT, ref);
-	else
-		hold(e, ref);
-}
-
-static void expect_put(struct engine *e, tick_t now, cache_ref ref, const struct expect *x,
-		       bool fresh, bool send)
-{
-	uint8_t *flags = cache_flags(e->expects, ref);
-
-	if (*flags & ENTRY_DEAD) {
-		revive(e, OBJ_EXPECT, ref);
-		fresh = true;
-	}
-	if (cache_set(e->expects, now, ref, x) < 0)
-		e->count[OBJ_EXPECT].add_nomem++;
-	*flags = (uint8_t)((*flags & ENTRY_HELD) | flags_after(e, OBJ_EXPECT, fresh, send));
-	e->count[OBJ_EXPECT].update_ok++;
-	if (send && !(*flags & ENTRY_HELD))
-		local_announce(e, OBJ_EXPECT, ref);
-}
-
-void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
-			 const struct expect *x)
-{
-	const bool send = o != ORIGIN_OWN;
-	cache_ref ref;
-
-	if (!e->p.expect_sync)
-		return;
-	e->st.events++;
-	if (!send)
-		e->st.events_own++;
-	if (!expect_has_key(x) || !helper_allowed(e, x)) {
-		e->st.events_filtered++;
-		return;
-	}
-	ref = cache_find(e->expects, x);
-	if (k == EVENT_DESTROY) {
-		if (!ref || (*cache_flags(e->expects, ref) & ENTRY_DEAD)) {
-			e->count[OBJ_EXPECT].del_missing++;
-			return;
-		}
-		if (*cache_flags(e->expects, ref) & ENTRY_HELD) {
-			unhold(e, ref);
-			counts(e, OBJ_EXPECT)->del_ok++;
-			drop(e, OBJ_EXPECT, ref);
-			return;
-		}
-		bury(e, OBJ_EXPECT, ref, send);
-	} else if (!ref) {
-		expect_add(e, now, x, send);
-	} else {
-		expect_put(e, now, ref, x, k == EVENT_NEW, send);
-	}
-}
-
-void local_dump_expect(struct engine *e, tick_t now, const struct expect *x, bool send)
-{
-	cache_ref ref;
-
-	if (!expect_has_key(x) || !helper_allowed(e, x))
-		return;
-	ref = cache_find(e->expects, x);
-	if (ref)
-		expect_put(e, now, ref, x, false, send);
-	else
-		expect_add(e, now, x, send);
-}
-
 /* ---- sweep and flush ---- */
 
 bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
@@ -509,8 +346,8 @@ bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
 	while ((ref = cache_walk_next(c, &e->sweep, &budget))) {
 		uint8_t flags = *cache_flags(c, ref);
 
-		if (!(flags & (ENTRY_DEAD | ENTRY_HELD)) && (flags & ENTRY_GEN) != e->gen[kind])
-			bury(e, kind, ref, true);
+		if (!(flags & ENTRY_DEAD) && (flags & ENTRY_GEN) != e->gen[kind])
+			local_bury(e, kind, ref, true);
 	}
 	return !cache_walk_done(&e->sweep);
 }
@@ -534,7 +371,7 @@ void local_clear(struct engine *e, bool expects)
 			e->peers[i].bulk.w = (struct cache_walk){ 0 };
 	for (uint8_t i = 0; i < e->npeers && !expects; i++)
 		e->peers[i].catch_up = (struct cache_walk){ 0 };
-	counts(e, kind)->dead = 0;
+	e->count[kind].dead = 0;
 	if (expects)
 		e->nheld = 0;
 }

@@ -5,6 +5,7 @@
 /* The engine's own structure, shared by the files of this folder only. */
 #include "base/rand.h"
 #include "base/ratelim.h"
+#include "cache/masters.h"
 #include "engine/engine.h"
 
 /* repl_obj.kind */
@@ -89,6 +90,7 @@ struct peer {
 	struct traffic net;
 	struct repl *repl;
 	struct cache *flows, *expects;         /* external */
+	struct zone_set zones;                 /* of the flows, ever */
 	struct bulk_walk bulk;
 	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
 	bool catching_up;                      /* flows with extras are announced once more */
@@ -110,6 +112,7 @@ struct engine {
 	bool cleared[2];                       /* by kind: emptied during the present dump */
 	uint8_t gen[2];                        /* by object kind: ENTRY_GEN or 0, the current one */
 
+	struct zone_set zones;                 /* of flows of the internal cache, ever */
 	cache_ref held[HELD_MAX];              /* expectations without a known master */
 	uint32_t nheld;
 
@@ -133,7 +136,7 @@ struct engine {
 	struct ratelim commit_log;
 
 	/* kernel flush */
-	/* kernel ids of flows that ended during a dump: entries on their way are of the past */
+	/* kernel ids of flows, or expectations, that ended during a dump: entries on their way are of the past */
 	uint32_t ended[ENDED_MAX];
 	uint32_t nended;
 
@@ -154,11 +157,23 @@ struct engine {
 };
 
 /* ---- local.c: the internal cache ---- */
+/* Take an entry out of every session and out of the cache. */
+void local_drop(struct engine *e, uint32_t kind, cache_ref ref);
+/* A dead entry lives again under the same key. */
+void local_revive(struct engine *e, uint32_t kind, cache_ref ref);
+/* Mark dead and tell the peers; without anybody to tell it goes at once. */
+void local_bury(struct engine *e, uint32_t kind, cache_ref ref, bool tell);
+/* Count the outcome of cache_add(); true if there is an entry. */
+bool local_added(struct engine *e, tick_t now, uint32_t kind, int err);
+/* Flags of an entry that was just written. */
+uint8_t local_flags(const struct engine *e, uint32_t kind, bool fresh, bool send);
+/* An entry has ended: a part of the dump that was read before may still show it. */
+void local_note_end(struct engine *e, uint32_t kind, uint32_t id);
+bool local_ended(const struct engine *e, uint32_t id);
 void local_clear(struct engine *e, bool expects);
 void local_gone(struct engine *e, tick_t now, struct repl_obj o);
 void local_queue_all_done(struct engine *e, tick_t now);
 void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send);
-void local_dump_expect(struct engine *e, tick_t now, const struct expect *x, bool send);
 /* One slice of the sweep after a dump; false when it is through. */
 bool local_sweep(struct engine *e, tick_t now, uint32_t budget);
 
@@ -167,6 +182,15 @@ void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
 
 /* Entries that wait for nobody any more go. */
 void local_drop_idle(struct engine *e);
+
+/* ---- expects.c: expectations of the internal cache ---- */
+void expects_dump(struct engine *e, tick_t now, const struct expect *x, bool send);
+/* A flow has appeared: announce the expectations that waited for it. */
+void expects_release(struct engine *e, tick_t now, const struct flow *master);
+/* No longer held back. */
+void expects_unhold(struct engine *e, cache_ref ref);
+/* Put in the zone of its master, if that is known. */
+void expects_locate(const struct engine *e, struct expect *x);
 
 /* ---- refresh.c: RefreshTime, CacheTimeout ---- */
 void refresh_tick(struct engine *e, tick_t now);

@@ -109,7 +109,7 @@ static void apply_flow(tick_t now, struct peer *p, uint8_t type, const struct fl
 	struct flow cur;
 
 	forget_plain(p, f);
-
+	zones_add(&p->zones, f->zone);
 	if (type == WIRE_CT_DESTROY) {
 		erase(p, OBJ_FLOW, ref);
 	} else if (type == WIRE_CT_UPDATE && ref) {

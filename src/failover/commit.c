@@ -163,6 +163,7 @@ enum commit_reason commit_reason_of(int err)
 		return COMMIT_INVALID;
 	case EEXIST:
 	case EBUSY:
+	case EALREADY:
 		return COMMIT_BUSY;
 	case EPERM:
 		return COMMIT_PERM;
@@ -360,6 +361,24 @@ static bool ready_flow(struct commit *c, tick_t now, cache_ref ref, struct item 
 	return true;
 }
 
+/*
+ * A peer cannot say in which zone an expectation is, and the kernel must be told:
+ * that of its master. If the same tuples are in several zones, the one with a helper.
+ */
+static void find_zone(const struct commit *c, struct expect *e)
+{
+	struct flow m;
+	cache_ref ref;
+
+	for (uint32_t z = 0; c->p.masters &&
+	     (ref = masters_next(c->p.masters, c->p.zones, e, &z));) {
+		cache_get(c->p.masters, ref, &m);
+		expect_set_zone(e, m.has & FLOW_HAS_ZONE_ORIG ? m.zone_orig : m.zone);
+		if (m.has & FLOW_HAS_HELPER)
+			break;
+	}
+}
+
 static bool ready_expect(struct commit *c, tick_t now, cache_ref ref, struct item *it)
 {
 	struct expect *e = &it->expect;
@@ -373,6 +392,7 @@ static bool ready_expect(struct commit *c, tick_t now, cache_ref ref, struct ite
 		return false;
 	}
 	inject_prepare_expect(e, life);
+	find_zone(c, e);
 	return true;
 }
 
@@ -537,6 +557,7 @@ static bool on_update(struct commit *c, struct item *it, int err, struct commit_
 	/* No storage for labels: they come last, the rest is done. */
 	if (err && !(err == -ENOSPC && (it->flow.has & FLOW_HAS_LABELS)))
 		return fail(c, it, err, f);
+	it->no_helper |= (it->flow.has & ~it->holder.has & FLOW_HAS_HELPER) != 0;
 	injected(c, it, &c->st.flows_updated);
 	return false;
 }

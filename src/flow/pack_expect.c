@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Expectations at rest. There are few of them, so the fixed part is plain: the
- * key (three tuples, flags, class), then timeout, id and what is known. Names,
- * NAT part and zone are in the extension.
+ * key (three tuples, flags, class, zone), then timeout, id and what is known. Names
+ * and NAT part are in the extension.
  */
 #include <assert.h>
 #include <string.h>
@@ -12,11 +12,11 @@
 #include "pack_bits.h"
 
 #define TUPLE   sizeof(struct tuple)
-#define KEY     (3 * TUPLE + 8)
+#define KEY     (3 * TUPLE + 12)
 #define FIXED   (KEY + 12)
 
 _Static_assert(FIXED <= PACK_FIXED_MAX && FIXED % 4 == 0, "fixed part of an expectation");
-_Static_assert(TUPLE + 4 + 2 + PACK_NAME_MAX(FLOW_HELPER_MAX) + PACK_NAME_MAX(EXPECT_FN_MAX) <=
+_Static_assert(TUPLE + 4 + PACK_NAME_MAX(FLOW_HELPER_MAX) + PACK_NAME_MAX(EXPECT_FN_MAX) <=
 		       PACK_EXT_MAX,
 	       "an extension must always fit");
 
@@ -40,6 +40,7 @@ static void put_key(struct buf *b, const struct expect *e)
 	buf_put(b, &e->mask, TUPLE);
 	buf_put(b, &e->flags, sizeof(e->flags));
 	buf_put(b, &e->class_, sizeof(e->class_));
+	pack_put32(b, e->zone);
 }
 
 static uint32_t expect_hash(const void *obj, uint64_t secret)
@@ -86,8 +87,6 @@ static size_t expect_pack(const void *obj, uint8_t *fixed, uint8_t *ext)
 		buf_put(&b, &e->nat, TUPLE);
 	if (e->has & EXPECT_HAS_NAT_DIR)
 		buf_put(&b, &e->nat_dir, sizeof(e->nat_dir));
-	if (e->has & EXPECT_HAS_ZONE)
-		buf_put(&b, &e->zone, sizeof(e->zone));
 	if (e->has & EXPECT_HAS_HELPER)
 		pack_put_name(&b, e->helper, sizeof(e->helper));
 	if (e->has & EXPECT_HAS_FN)
@@ -110,6 +109,7 @@ static void expect_unpack(enum pack_class c, const uint8_t *fixed, const uint8_t
 	buf_get(&b, &e->mask, TUPLE);
 	buf_get(&b, &e->flags, sizeof(e->flags));
 	buf_get(&b, &e->class_, sizeof(e->class_));
+	e->zone = (uint16_t)pack_get32(&b);
 	buf_get(&b, &e->timeout, sizeof(e->timeout));
 	buf_get(&b, &e->id, sizeof(e->id));
 	buf_get(&b, &e->has, sizeof(e->has));
@@ -119,8 +119,6 @@ static void expect_unpack(enum pack_class c, const uint8_t *fixed, const uint8_t
 		buf_get(&b, &e->nat, TUPLE);
 	if (e->has & EXPECT_HAS_NAT_DIR)
 		buf_get(&b, &e->nat_dir, sizeof(e->nat_dir));
-	if (e->has & EXPECT_HAS_ZONE)
-		buf_get(&b, &e->zone, sizeof(e->zone));
 	if (e->has & EXPECT_HAS_HELPER)
 		pack_get_name(&b, e->helper, sizeof(e->helper));
 	if (e->has & EXPECT_HAS_FN)

@@ -74,9 +74,8 @@ Test(expect, identity)
 	b = a;
 	b.timeout = 7;
 	b.id = 8;
-	b.zone = 9;
 	b.nat.sport = 1;
-	b.has |= EXPECT_HAS_TIMEOUT | EXPECT_HAS_ID | EXPECT_HAS_ZONE | EXPECT_HAS_NAT;
+	b.has |= EXPECT_HAS_TIMEOUT | EXPECT_HAS_ID | EXPECT_HAS_NAT;
 	strcpy(b.helper, "ftp");
 	cr_assert(expect_same(&a, &b));
 	cr_assert_not(expect_equal(&a, &b));
@@ -90,6 +89,10 @@ Test(expect, identity)
 	cr_assert_not(expect_same(&a, &b));
 	b = a, b.class_ = 1;
 	cr_assert_not(expect_same(&a, &b));
+	b = a, expect_set_zone(&b, 9);
+	cr_assert_not(expect_same(&a, &b));
+	expect_set_zone(&b, 0);
+	cr_assert(expect_equal(&a, &b));
 }
 
 Test(expect, equality_sees_every_known_part)
