@@ -14,6 +14,7 @@
 #define DUMP_RETRY 30u             /* s after a failed one, if NetlinkOverrunResync is off */
 #define COOKIE_COMMIT 1u
 #define COOKIE_FLUSH  2u
+#define COOKIE_FETCH  3u
 #define SWEEP_SLICE   4096u
 
 /* ---- dumps ---- */
@@ -311,6 +312,11 @@ size_t engine_kernel_ops(struct engine *e, tick_t now, struct kernel_op *ops, si
 
 	if (cap > KOP_BATCH)
 		cap = KOP_BATCH;
+	n = fetch_ops(e, ops, cap);
+	for (size_t i = 0; i < n; i++)
+		ops[i].cookie = COOKIE_FETCH;
+	if (n)
+		return n;
 	while (e->commit) {
 		n = commit_next(e->commit, now, ops, cap);
 		if (n) {
@@ -331,6 +337,8 @@ void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op 
 	struct kernel_op op;
 
 	for (size_t i = 0; i < n; i++) {
+		if ((ops[i].cookie & 3) == COOKIE_FETCH)
+			fetch_result(e, now, &ops[i]);
 		if ((ops[i].cookie & 3) != COOKIE_COMMIT || !e->commit)
 			continue;
 		op = ops[i];
@@ -347,7 +355,7 @@ void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op 
 
 bool jobs_pending(const struct engine *e)
 {
-	return e->commit || e->deleteq_len || e->sweeping || view_sweeping(e);
+	return e->commit || e->deleteq_len || e->nfetch || e->sweeping || view_sweeping(e);
 }
 
 static void purge(struct engine *e, tick_t now)

@@ -154,8 +154,10 @@ static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool se
 	if (!local_added(e, now, OBJ_FLOW, err))
 		return;
 	*cache_flags(e->flows, ref) = local_flags(e, OBJ_FLOW, true, send);
-	if (send)
+	if (send) {
 		local_announce(e, OBJ_FLOW, ref);
+		fetch_after(e, ref, f, f);
+	}
 	zones_add(&e->zones, f->zone);
 	expects_release(e, now, f);
 }
@@ -189,7 +191,7 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 	fresh = fresh || stays_new(e, e->flows, ref);
 	if (cache_set(e->flows, now, ref, f) < 0)  /* the old state stays, alive */
 		e->count[OBJ_FLOW].add_nomem++;
-	*flags = local_flags(e, OBJ_FLOW, fresh, send);
+	*flags = (uint8_t)((*flags & ENTRY_FETCH) | local_flags(e, OBJ_FLOW, fresh, send));
 	e->count[OBJ_FLOW].update_ok++;
 	if (send)
 		local_announce(e, OBJ_FLOW, ref);
@@ -202,12 +204,14 @@ static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struc
 	struct flow cur;
 
 	if (*cache_flags(e->flows, ref) & ENTRY_DEAD) {
-		flow_put(e, now, ref, f, true, send);
-		return;
+		cur = *f;
+	} else {
+		cache_get(e->flows, ref, &cur);
+		flow_merge(&cur, f);
 	}
-	cache_get(e->flows, ref, &cur);
-	flow_merge(&cur, f);
-	flow_put(e, now, ref, &cur, false, send);
+	flow_put(e, now, ref, &cur, false, send);      /* fresh by itself if it was dead */
+	if (send)
+		fetch_after(e, ref, &cur, f);
 }
 
 void local_note_end(struct engine *e, uint32_t kind, uint32_t id)
@@ -275,12 +279,15 @@ void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum eve
 		e->st.events_filtered++;
 		return;
 	}
-	if (!ref)
+	if (!ref) {
 		flow_add(e, now, f, send);
-	else if (k == EVENT_NEW)
-		flow_put(e, now, ref, f, true, send);
-	else
+	} else if (k == EVENT_UPDATE) {
 		flow_update(e, now, ref, f, send);
+	} else {
+		flow_put(e, now, ref, f, true, send);
+		if (send)
+			fetch_after(e, ref, f, f);
+	}
 }
 
 /* Same flow in all that is replicated, lifetime aside? */

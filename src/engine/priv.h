@@ -18,7 +18,9 @@
 #define ENTRY_GEN    0x04u      /* seen in this generation of the kernel table */
 #define ENTRY_HELD   0x08u      /* expectation whose master is not known yet */
 #define ENTRY_SILENT 0x10u      /* changed without telling the peers */
+#define ENTRY_FETCH  0x20u      /* flow that the kernel is about to be asked for */
 
+#define FETCH_MAX    1024u      /* such flows at a time, power of two */
 #define HELD_MAX     256u       /* expectations held back at a time */
 #define ENDED_MAX    1024u      /* power of two */
 #define DELETEQ_MAX  2048u      /* kernel deletions queued by a flush */
@@ -100,6 +102,13 @@ struct peer {
 	size_t stash_len;
 };
 
+/* Key of a flow to be asked for. */
+struct fetch {
+	struct tuple orig;
+	uint16_t zone;
+	uint32_t has;
+};
+
 struct engine {
 	struct engine_params p;
 	struct rng rng;
@@ -115,6 +124,9 @@ struct engine {
 	struct zone_set zones;                 /* of flows of the internal cache, ever */
 	cache_ref held[HELD_MAX];              /* expectations without a known master */
 	uint32_t nheld;
+
+	struct fetch fetch[FETCH_MAX];         /* ring */
+	uint32_t fetch_head, nfetch;
 
 	/* kernel dumps: [0] is the one under way once dump_running */
 	struct dump_job dumps[DUMP_QUEUE];
@@ -191,6 +203,15 @@ void expects_release(struct engine *e, tick_t now, const struct flow *master);
 void expects_unhold(struct engine *e, cache_ref ref);
 /* Put in the zone of its master, if that is known. */
 void expects_locate(const struct engine *e, struct expect *x);
+
+/* ---- fetch.c: what events do not tell ---- */
+void fetch_flow(struct engine *e, cache_ref ref);
+/* A helper has worked on this flow. */
+void fetch_master(struct engine *e, const struct tuple *orig, bool zoned, uint16_t zone);
+/* An event was laid over what is cached, with this result. Ask for what it kept silent about. */
+void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event);
+size_t fetch_ops(struct engine *e, struct kernel_op *ops, size_t cap);
+void fetch_result(struct engine *e, tick_t now, const struct kernel_op *op);
 
 /* ---- refresh.c: RefreshTime, CacheTimeout ---- */
 void refresh_tick(struct engine *e, tick_t now);

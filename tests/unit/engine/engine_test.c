@@ -538,6 +538,132 @@ Test(engine, w6_with_a_peer_that_tells_nothing_the_acknowledgement_tells)
 	pair_free(&p);
 }
 
+/* ---- what no event tells ---- */
+
+/* Carry out what the engine asks of its kernel, which has this one flow. How often it was asked. */
+static uint32_t answer_gets(struct pair *p, const struct flow *kernel)
+{
+	struct kernel_op ops[KOP_BATCH];
+	uint32_t gets = 0;
+	size_t n;
+
+	while ((n = engine_kernel_ops(p->a, p->now, ops, KOP_BATCH))) {
+		for (size_t i = 0; i < n; i++) {
+			cr_assert_eq(ops[i].kind, KOP_GET);
+			ops[i].err = kernel && tuple_equal(&kernel->orig, &ops[i].flow.orig) ? 0 : -ENOENT;
+			if (!ops[i].err)
+				ops[i].flow = *kernel;
+			gets++;
+		}
+		engine_kernel_results(p->a, p->now, ops, n);
+	}
+	pump(p);
+	return gets;
+}
+
+/* An FTP control connection through source NAT whose first address was rewritten. */
+static struct flow shifted(int32_t offset)
+{
+	struct flow f = tcp_flow(7, 7);
+
+	f.status |= CTS_SRC_NAT | CTS_SRC_NAT_DONE | CTS_SEQ_ADJUST;
+	f.has |= FLOW_HAS_SEQADJ;
+	f.seqadj[0] = (struct seqadj){ .pos = 1000, .before = 0, .after = offset };
+	return f;
+}
+
+Test(engine, W15_shifted_numbers_are_asked_for)
+{
+	struct pair p = pair_default();
+	struct flow k = shifted(3), f = k;
+	struct expect x = ftp_expect();
+	struct engine_entry en;
+
+	f.has &= ~FLOW_HAS_SEQADJ;             /* as every event */
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &f);
+	cr_assert_eq(engine_deadline(p.a), 0);
+	cr_assert_eq(answer_gets(&p, &k), 1, "one question for both");
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	cr_assert(en.flow.has & FLOW_HAS_SEQADJ);
+	cr_assert_eq(en.flow.seqadj[0].after, 3);
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &f);
+	cr_assert_eq(answer_gets(&p, &k), 0, "known, and nothing has changed it");
+	/* Each expectation means that another command was rewritten. */
+	k = shifted(-5);
+	x.master = k.orig;
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	cr_assert_eq(answer_gets(&p, &k), 1);
+	listed(p.b, ECACHE_EXTERNAL, &en);
+	cr_assert_eq(en.flow.seqadj[0].after, -5);
+	pair_free(&p);
+}
+
+/* Without expectations the child tells that its master's numbers were shifted. */
+Test(engine, W15_a_child_makes_its_master_asked_for)
+{
+	struct pair p = pair_default();
+	struct flow k = shifted(3), f = k, child = tcp_flow(8, 8);
+	struct engine_entry en;
+
+	f.has &= ~FLOW_HAS_SEQADJ;
+	f.status &= ~CTS_SEQ_ADJUST;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	cr_assert_eq(answer_gets(&p, &k), 0);
+	child.has |= FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS;
+	child.master = f.orig;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &child);
+	cr_assert_eq(answer_gets(&p, &k), 1);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &child);
+	pump(&p);
+	listed(p.b, ECACHE_EXTERNAL, &en);
+	cr_assert(en.flow.has & FLOW_HAS_SEQADJ);
+	pair_free(&p);
+}
+
+/* The kernel keeps silent about labels that are all 0. */
+Test(engine, W14_cleared_labels_are_cleared_at_the_peer)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 1), k;
+	struct engine_entry en;
+
+	f.orig.proto = f.reply.proto = IPP_UDP;
+	f.has &= ~FLOW_HAS_STATE;
+	k = f;
+	f.has |= FLOW_HAS_LABELS;
+	f.labels[1] = 4;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	pump(&p);
+	listed(p.b, ECACHE_EXTERNAL, &en);
+	cr_assert(en.flow.has & FLOW_HAS_LABELS);
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &k);
+	cr_assert_eq(answer_gets(&p, &k), 1);
+	listed(p.b, ECACHE_EXTERNAL, &en);
+	cr_assert_not(en.flow.has & FLOW_HAS_LABELS);
+	pair_free(&p);
+}
+
+/* What has ended, or begun anew, in the meantime is not brought back. */
+Test(engine, an_answer_that_comes_too_late_is_dropped)
+{
+	struct pair p = pair_default();
+	struct flow k = shifted(3), f = k;
+
+	f.has &= ~FLOW_HAS_SEQADJ;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	cr_assert_eq(answer_gets(&p, &k), 1);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
+	k.id++;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	cr_assert_eq(answer_gets(&p, &k), 1);
+	cr_assert_eq(answer_gets(&p, NULL), 0);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
 /* ---- what only our own nodes understand ---- */
 
 static struct flow gre_flow(uint16_t key)
