@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * argv -> one value, strictly: an option is a dash and one letter (or a long
- * name), what is neither an option nor its argument is an error. Options are
- * read from left to right; an argument never begins with a dash.
+ * argv -> one value, strictly: an option is a dash and one letter, or two dashes
+ * and a name; a few commands of our own are plain words. What is none of these,
+ * nor the argument of one, is an error. Options are read from left to right; an
+ * argument never begins with a dash.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/str.h"
 #include "cli.h"
 #include "config/config.h"
+
+#define WATCH_DEFAULT 2u
+#define WATCH_MAX     86400u
 
 struct reader {
 	int argc, i;
 	char **argv;
 	struct cli *out;
-	bool has_command, xml;
+	bool has_command;
+	enum control_format format;
+	const char *filter;
 	char *err;
 	size_t cap;
 };
@@ -33,98 +40,164 @@ static int fail(struct reader *r, const char *what, const char *word)
 	return -1;
 }
 
+/* A value that an option needs, and that can be given once. */
+static int read_value(struct reader *r, const char **value, const char *what)
+{
+	const char *option = r->argv[r->i];
+
+	if (*value) {
+		snprintf(r->err, r->cap, "%s is given twice", option);
+		return -1;
+	}
+	*value = next_word(r);
+	if (*value)
+		return 0;
+	snprintf(r->err, r->cap, "%s is needed after `%s'", what, option);
+	return -1;
+}
+
 static int read_command(struct reader *r, const struct control_command *c)
 {
 	struct cli *o = r->out;
+	const char *name = r->argv[r->i];
 	const char *word;
 
 	if (r->has_command)
-		return fail(r, "more than one command: second is", r->argv[r->i]);
+		return fail(r, "more than one command: second is", name);
 	r->has_command = true;
 	o->role = CLI_CLIENT;
+	o->command = name;
 	control_request_init(&o->request, c->cmd);
 	word = next_word(r);
 	if (word && control_request_arg(&o->request, word) < 0) {
-		snprintf(r->err, r->cap, c->args ? "-%c takes %s, not `%s'" :
-			 "-%c takes no argument%.0s: `%s'", c->letter, c->args ? c->args : "", word);
+		snprintf(r->err, r->cap, c->args ? "%s takes %s, not `%s'" :
+			 "%s takes no argument%.0s: `%s'", name, c->args ? c->args : "", word);
 		return -1;
 	}
 	return 0;
 }
 
+/* The last one counts. */
 static int read_config(struct reader *r)
 {
-	r->out->config = next_word(r);
-	return r->out->config ? 0 : fail(r, "a path is needed after", "-C");
+	r->out->config = NULL;
+	return read_value(r, &r->out->config, "a path");
 }
 
-static int read_peer(struct reader *r)
+static int read_format(struct reader *r, enum control_format format)
 {
-	if (r->out->peer)
-		return fail(r, "more than one peer: second", "--peer");
-	r->out->peer = next_word(r);
-	return r->out->peer ? 0 : fail(r, "a name is needed after", "--peer");
+	if (r->format && r->format != format)
+		return fail(r, "another form was asked for before", r->argv[r->i]);
+	r->format = format;
+	return 0;
 }
 
-/* What is done by the program itself, without a daemon. */
-static int read_word(struct reader *r)
+static int read_watch(struct reader *r)
 {
-	const char *a = r->argv[r->i];
+	const char *word = next_word(r);
+	uint64_t seconds = WATCH_DEFAULT;
 
-	if (strcmp(a, "check") != 0)
-		return fail(r, "not an option:", a);
+	if (word && str_to_u64(word, 1, WATCH_MAX, &seconds) < 0)
+		return fail(r, "--watch takes a number of seconds, not", word);
+	r->out->watch = (unsigned int)seconds;
+	return 0;
+}
+
+/* What takes no argument and stops nothing. */
+static int read_other(struct reader *r, const char *name)
+{
+	if (strcmp(name, "config") == 0)
+		return read_config(r);
+	if (strcmp(name, "peer") == 0)
+		return read_value(r, &r->out->peer, "a name");
+	if (strcmp(name, "filter") == 0)
+		return read_value(r, &r->filter, "an expression");
+	if (strcmp(name, "watch") == 0)
+		return read_watch(r);
+	if (strcmp(name, "xml") == 0)
+		return read_format(r, FORMAT_XML);
+	if (strcmp(name, "json") == 0)
+		return read_format(r, FORMAT_JSON);
+	if (strcmp(name, "print") == 0)
+		r->out->print = true;
+	else if (strcmp(name, "daemon") == 0)
+		r->out->background = true;
+	else
+		return fail(r, "unknown option", r->argv[r->i]);
+	return 0;
+}
+
+/* What the program does by itself, without a daemon. */
+static int read_check(struct reader *r)
+{
 	if (r->has_command)
-		return fail(r, "more than one command: second is", a);
+		return fail(r, "more than one command: second is", r->argv[r->i]);
 	r->has_command = true;
 	r->out->role = CLI_CHECK;
 	return 0;
+}
+
+/* Long name of an option letter that is no command, NULL if there is none. */
+static const char *name_of(char letter)
+{
+	static const struct {
+		char letter;
+		const char *name;
+	} names[] = {
+		{ 'C', "config" }, { 'd', "daemon" }, { 'x', "xml" },
+		{ 'h', "help" }, { 'v', "version" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].letter == letter)
+			return names[i].name;
+	return NULL;
+}
+
+/* The command this word means: "-s", "--stats", "status". NULL: none. */
+static const struct control_command *command_of(const char *a)
+{
+	const struct control_command *c;
+
+	if (a[0] == '-' && a[1] && !a[2])
+		return control_command_by_letter(a[1]);
+	if (a[0] == '-' && a[1] == '-')
+		return control_command_by_word(a + 2);
+	c = control_command_by_word(a);
+	return c && !c->letter ? c : NULL;
 }
 
 /* 1: stop reading (help, version). */
 static int read_option(struct reader *r)
 {
 	const char *a = r->argv[r->i];
-	const struct control_command *c;
+	const struct control_command *c = command_of(a);
+	const char *name;
 
-	if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
+	if (c)
+		return read_command(r, c);
+	if (strcmp(a, "check") == 0)
+		return read_check(r);
+	if (a[0] != '-')
+		return fail(r, "not an option:", a);
+	name = a[1] == '-' ? a + 2 : a[1] && !a[2] ? name_of(a[1]) : NULL;
+	if (!name)
+		return fail(r, "unknown option", a);
+	if (strcmp(name, "help") == 0) {
 		r->out->role = CLI_HELP;
 		return 1;
 	}
-	if (strcmp(a, "--version") == 0 || strcmp(a, "-v") == 0) {
+	if (strcmp(name, "version") == 0) {
 		r->out->role = CLI_VERSION;
 		return 1;
 	}
-	if (strcmp(a, "--peer") == 0)
-		return read_peer(r);
-	if (strcmp(a, "--print") == 0) {
-		r->out->print = true;
-		return 0;
-	}
-	if (a[0] != '-')
-		return read_word(r);
-	if (a[1] == '\0' || a[2] != '\0')
-		return fail(r, "unknown option", a);
-	switch (a[1]) {
-	case 'C':
-		return read_config(r);
-	case 'd':
-		r->out->background = true;
-		return 0;
-	case 'x':
-		r->xml = true;
-		return 0;
-	default:
-		c = control_command_by_letter(a[1]);
-		return c ? read_command(r, c) : fail(r, "unknown option", a);
-	}
+	return read_other(r, name);
 }
 
 static int finish_peer(struct reader *r)
 {
 	struct cli *o = r->out;
 
-	if (o->role != CLI_CLIENT)
-		return fail(r, "a command is needed with", "--peer");
 	switch (control_request_peer(&o->request, o->peer)) {
 	case 0:
 		return 0;
@@ -132,10 +205,40 @@ static int finish_peer(struct reader *r)
 		return fail(r, "not the name of a peer:", o->peer);
 	default:
 		snprintf(r->err, r->cap, o->request.cmd == CONTROL_FLUSH_CACHE ?
-			 "-%c takes --peer with `external' only" : "-%c does not take --peer",
-			 control_command_of(o->request.cmd)->letter);
+			 "%s takes --peer with `external' only" : "%s does not take --peer",
+			 o->command);
 		return -1;
 	}
+}
+
+static int finish_filter(struct reader *r)
+{
+	switch (control_request_filter(&r->out->request, r->filter)) {
+	case 0:
+		return 0;
+	case -E2BIG:
+		return fail(r, "too long:", "--filter");
+	default:
+		return *r->filter ? fail(r, "only -i and -e can be combined with", "--filter") :
+				    fail(r, "an expression is needed after", "--filter");
+	}
+}
+
+static int finish_format(struct reader *r)
+{
+	if (control_request_format_as(&r->out->request, r->format) == 0)
+		return 0;
+	if (r->format == FORMAT_XML)
+		return fail(r, "only -i and -e can be combined with", "-x");
+	snprintf(r->err, r->cap, "%s has no JSON form", r->out->command);
+	return -1;
+}
+
+/* What was given that makes sense with a command only; NULL: nothing. */
+static const char *needs_command(const struct reader *r)
+{
+	return r->out->peer ? "--peer" : r->filter ? "--filter" : r->out->watch ? "--watch" :
+	       r->format == FORMAT_XML ? "-x" : r->format ? "--json" : NULL;
 }
 
 static int finish(struct reader *r)
@@ -144,16 +247,17 @@ static int finish(struct reader *r)
 
 	if (r->has_command && o->background)
 		return fail(r, "a command cannot be combined with", "-d");
-	if (o->peer && finish_peer(r) < 0)
-		return -1;
 	if (o->print && o->role != CLI_CHECK)
 		return fail(r, "only check can be combined with", "--print");
-	if (!r->xml)
-		return 0;
-	if (o->role != CLI_CLIENT || !control_command_of(o->request.cmd)->xml)
-		return fail(r, "only -i and -e can be combined with", "-x");
-	o->request.xml = true;
-	return 0;
+	if (o->role != CLI_CLIENT)
+		return needs_command(r) ? fail(r, "a command is needed with", needs_command(r)) : 0;
+	if (o->watch && o->request.cmd != CONTROL_STATUS)
+		return fail(r, "only status can be combined with", "--watch");
+	if (o->peer && finish_peer(r) < 0)
+		return -1;
+	if (r->filter && finish_filter(r) < 0)
+		return -1;
+	return r->format ? finish_format(r) : 0;
 }
 
 int cli_parse(int argc, char **argv, struct cli *out, char *err, size_t cap)

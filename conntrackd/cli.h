@@ -15,6 +15,8 @@ struct cli {
 	const char *config;              /* borrowed from argv, or the default path */
 	bool print;                      /* CLI_CHECK: only show what is in effect */
 	struct control_request request;  /* CLI_CLIENT */
+	const char *command;             /* as it was spelled, borrowed from argv */
+	unsigned int watch;              /* --watch: seconds between two answers; 0: one answer */
 	const char *peer;                /* --peer, borrowed from argv; NULL: not given */
 };
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The program's two roles: a daemon, or a client that carries one request over
- * the control socket. Every problem leaves with exit status 1.
+ * the control socket. Every problem leaves with exit status 1, but for "health",
+ * whose status is its verdict.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/err.h"
@@ -20,25 +23,45 @@
 #include "daemon/daemon.h"
 #include "daemon/process.h"
 
-static void print_usage(FILE *out)
+#define HEALTH_BAD 2             /* exit status of the worst verdict */
+
+static void print_commands(FILE *out)
 {
 	const struct control_command *c;
+	char name[32];
 
+	for (size_t i = 0; (c = control_command_at(i)); i++) {
+		if (c->letter)
+			snprintf(name, sizeof(name), "-%c, --%s", c->letter, c->word);
+		else
+			snprintf(name, sizeof(name), "%s", c->word);
+		fprintf(out, "  %-21s %s\n", name, c->help);
+		if (c->args)
+			fprintf(out, "  %-21s [%s]\n", "", c->args);
+	}
+}
+
+static void print_usage(FILE *out)
+{
 	fprintf(out, "usage: conntrackd [-C FILE] [-d]\n"
-		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [-x] [--peer NAME]\n"
+		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [OPTION ...]\n"
 		"       conntrackd check [-C FILE] [--print]\n\n"
 		"Daemon:\n"
-		"  -d                      run in the background\n"
-		"  -C FILE                 configuration file (%s)\n"
-		"  -v, --version           print the version\n"
-		"  -h, --help              print this text\n"
-		"  check                   hold the configuration against this host\n"
-		"  check --print           show the configuration in effect\n\n"
+		"  -d, --daemon          run in the background\n"
+		"  -C, --config FILE     configuration file (%s)\n"
+		"  -v, --version         print the version\n"
+		"  -h, --help            print this text\n"
+		"  check                 hold the configuration against this host\n"
+		"  check --print         show the configuration in effect\n\n"
 		"Commands to a running daemon:\n", CONFIG_DEFAULT_FILE);
-	for (size_t i = 0; (c = control_command_at(i)); i++)
-		fprintf(out, "  -%c %-20s %s\n", c->letter, c->args ? c->args : "", c->help);
-	fprintf(out, "  -x %-20s with -i or -e: print XML\n", "");
-	fprintf(out, "  --peer %-16s with -c, -e, -f external, -s, -B or -n: this peer only\n", "NAME");
+	print_commands(out);
+	fprintf(out, "\nOptions of commands:\n"
+		"  -x, --xml             with -i or -e: print XML\n"
+		"  --json                with -i, -e, -s, -c, status, health: print JSON\n"
+		"  --filter EXPR         with -i or -e: matching entries only, such as\n"
+		"                        \"proto tcp addr 10.0.0.0/8 not port 22\"\n"
+		"  --peer NAME           with -c, -e, -f external, -s, -B or -n: this peer only\n"
+		"  --watch [SECONDS]     with status: refresh until interrupted\n");
 }
 
 static void print_version(void)
@@ -84,15 +107,13 @@ static void say_no_peer(const char *name, const struct config_sync *s, int code)
 	process_say(LOG_LVL_ERROR, line);
 }
 
-static int run_client(const struct cli *cli, const struct config *c)
+/* One request whose reply goes to fd. The exit status. */
+static int call(const struct cli *cli, const struct config *c, int fd)
 {
 	char err[256];
 	int code = 0;
 
-	if (cli->request.old_word)
-		process_say(LOG_LVL_WARNING, "`multicast' is the old name of `link', please use that");
-	if (control_call(c->general.socket_path, &cli->request, STDOUT_FILENO, err, sizeof(err),
-			 &code) < 0) {
+	if (control_call(c->general.socket_path, &cli->request, fd, err, sizeof(err), &code) < 0) {
 		process_say(LOG_LVL_ERROR, err);
 		return EXIT_FAILURE;
 	}
@@ -100,10 +121,90 @@ static int run_client(const struct cli *cli, const struct config *c)
 		say_no_peer(cli->peer, &c->sync, code);
 		return EXIT_FAILURE;
 	}
-	/* A request that was delivered counts as success, whatever became of it. */
-	if (err[0])
+	if (!err[0])
+		return EXIT_SUCCESS;
+	/* What the daemon could not do at this time, or in this mode, has always been success. */
+	if (code == CONTROL_CODE_BUSY || code == CONTROL_CODE_UNSUPPORTED) {
 		process_say(LOG_LVL_WARNING, err);
-	return EXIT_SUCCESS;
+		return EXIT_SUCCESS;
+	}
+	process_say(LOG_LVL_ERROR, err);
+	return EXIT_FAILURE;
+}
+
+/* Ask again and again, on a cleared screen, until interrupted or the daemon ends. */
+static int watch(const struct cli *cli, const struct config *c)
+{
+	static const char clear[] = "\033[H\033[2J";
+	int rc;
+
+	for (;;) {
+		if (isatty(STDOUT_FILENO) && write(STDOUT_FILENO, clear, sizeof(clear) - 1) < 0)
+			return EXIT_FAILURE;
+		rc = call(cli, c, STDOUT_FILENO);
+		if (rc != EXIT_SUCCESS)
+			return rc;
+		sleep(cli->watch);
+	}
+}
+
+/* The verdict stands in front, or is the first member of the JSON. */
+static int health_status(const char *reply)
+{
+	static const struct {
+		const char *text, *json;
+		int status;
+	} verdicts[] = {
+		{ "OK", "{\"code\":0", 0 }, { "WARNING", "{\"code\":1", 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+		if (strncmp(reply, verdicts[i].text, strlen(verdicts[i].text)) == 0 ||
+		    strncmp(reply, verdicts[i].json, strlen(verdicts[i].json)) == 0)
+			return verdicts[i].status;
+	return HEALTH_BAD;
+}
+
+/* No answer is as bad as it gets; monitoring reads one line. */
+static int say_unhealthy(const struct cli *cli, const char *why)
+{
+	if (cli->request.format == FORMAT_JSON)
+		printf("{\"code\":2,\"status\":\"CRITICAL\",\"problems\":"
+		       "[{\"level\":\"CRITICAL\",\"text\":\"%s\"}]}\n", why);
+	else
+		printf("CRITICAL - %s\n", why);
+	return HEALTH_BAD;
+}
+
+static int health(const struct cli *cli, const struct config *c)
+{
+	char reply[4096];
+	ssize_t n;
+	const int fd = memfd_create("health", MFD_CLOEXEC);
+
+	if (fd < 0 || call(cli, c, fd) != EXIT_SUCCESS)
+		return say_unhealthy(cli, "no answer from the daemon");
+	n = pread(fd, reply, sizeof(reply) - 1, 0);
+	reply[n < 0 ? 0 : n] = '\0';
+	close(fd);
+	fputs(reply, stdout);
+	return health_status(reply);
+}
+
+static int run_client(const struct cli *cli, const struct config *c)
+{
+	char err[256];
+
+	if (cli->request.old_word)
+		process_say(LOG_LVL_WARNING, "`multicast' is the old name of `link', please use that");
+	if (cli->request.filter[0] &&
+	    daemon_check_filter(cli->request.filter, err, sizeof(err)) < 0) {
+		process_say(LOG_LVL_ERROR, err);
+		return EXIT_FAILURE;
+	}
+	if (cli->request.cmd == CONTROL_HEALTH)
+		return health(cli, c);
+	return cli->watch ? watch(cli, c) : call(cli, c, STDOUT_FILENO);
 }
 
 static int run_daemon(const struct cli *cli, struct config *c, struct config_msgs *m)
@@ -128,6 +229,8 @@ static int run(const struct cli *cli)
 		config_free(&c);
 	} else {
 		say_messages(&msgs);
+		if (cli->role == CLI_CLIENT && cli->request.cmd == CONTROL_HEALTH)
+			rc = say_unhealthy(cli, "the configuration cannot be read");
 	}
 	config_msgs_free(&msgs);
 	return rc;

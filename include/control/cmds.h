@@ -23,8 +23,13 @@ enum control_cmd {
 	CONTROL_PURGE,
 	CONTROL_KILL,
 	CONTROL_REPORT,
+	CONTROL_STATUS,
+	CONTROL_HEALTH,
 	CONTROL_CMDS
 };
+
+/* The form of an answer. */
+enum control_format { FORMAT_TEXT, FORMAT_XML, FORMAT_JSON };
 
 /* Which report: the word after -s. */
 enum control_report {
@@ -46,26 +51,33 @@ enum control_report {
 #define CONTROL_INTERNAL 4u
 #define CONTROL_EXTERNAL 8u
 
-#define CONTROL_PEER_NAME 16         /* room for the name of a peer, with the NUL */
+#define CONTROL_PEER_NAME  16        /* room for the name of a peer, with the NUL */
+#define CONTROL_FILTER_MAX 512       /* room for a filter of a listing, with the NUL */
 
 struct control_request {
 	enum control_cmd cmd;
 	uint32_t what;               /* CONTROL_* bits */
 	char peer[CONTROL_PEER_NAME]; /* restricted to this one; "": all peers */
-	bool xml;                    /* dumps */
+	enum control_format format;
 	enum control_report report;  /* CONTROL_REPORT */
 	bool old_word;               /* asked for by an outdated word: warn */
+	char filter[CONTROL_FILTER_MAX]; /* of a dump: which entries, flow/match.h; "": all */
 };
+
+/* What a command can be combined with, and what it does. */
+#define CONTROL_HAS_XML    1u        /* answers in XML */
+#define CONTROL_HAS_JSON   2u        /* answers in JSON */
+#define CONTROL_HAS_FILTER 4u        /* lists entries, takes a filter */
+#define CONTROL_PER_PEER   8u        /* may be restricted to one peer */
+#define CONTROL_CHANGES    16u       /* changes a cache, the kernel or the daemon */
 
 struct control_command {
 	enum control_cmd cmd;
-	char letter;                 /* of the command line option */
-	const char *word;            /* first word of the request line */
+	char letter;                 /* of the command line option; 0: known by its word only */
+	const char *word;            /* first word of the request line, name of the long option */
 	const char *args;            /* accepted words, "a|b"; NULL if none */
 	const char *help;            /* half a line for the usage text */
-	bool xml;                    /* may be asked for in XML */
-	bool per_peer;               /* may be restricted to one peer */
-	bool changes;                /* changes a cache, the kernel or the daemon */
+	unsigned int flags;          /* CONTROL_HAS_XML ... */
 };
 
 /* Table row i in the order of the usage text; NULL at the end. */
@@ -74,8 +86,9 @@ const struct control_command *control_command_at(size_t i);
 /* Row of a command. Never NULL. */
 const struct control_command *control_command_of(enum control_cmd cmd);
 
-/* Row of an option letter, NULL if there is none. */
+/* Row of an option letter, or of a word; NULL if there is none. */
 const struct control_command *control_command_by_letter(char letter);
+const struct control_command *control_command_by_word(const char *word);
 
 /* The request of a command given without an argument. */
 void control_request_init(struct control_request *rq, enum control_cmd cmd);
@@ -94,9 +107,19 @@ int control_request_arg(struct control_request *rq, const char *word);
  */
 int control_request_peer(struct control_request *rq, const char *name);
 
+/* Ask for another form than text. 0, or -EINVAL if the command does not have it. */
+int control_request_format_as(struct control_request *rq, enum control_format format);
+
 /*
- * Request line to request: "COMMAND [WORD] [peer=NAME] [xml]", without line end.
- * Modifies nothing on error: CTD_ESYNTAX.
+ * Restrict a listing to the entries this expression matches; the daemon judges
+ * it. 0; -EINVAL if the request is no listing; -E2BIG.
+ */
+int control_request_filter(struct control_request *rq, const char *expr);
+
+/*
+ * Request line to request: "COMMAND [WORD] [peer=NAME] [xml|json] [filter=EXPR]",
+ * without line end. A filter reaches to the end of the line. Modifies nothing on
+ * error: CTD_ESYNTAX.
  */
 int control_request_parse(struct control_request *rq, const char *line);
 

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "control/cmds.h"
+#include "control/creds.h"
 #include "loop/loop.h"
 
 #define CONTROL_CLIENTS 64              /* default ceiling */
@@ -55,11 +56,11 @@ struct control_sock_params {
 	const struct log *log;                   /* borrowed, may be NULL */
 	uint32_t max_clients;                    /* 0: CONTROL_CLIENTS */
 	tick_t timeout;                          /* 0: CONTROL_TIMEOUT */
+	struct control_access access;
 };
 
 /*
- * Listen at p->path with mode 0600. What an ended process left there is
- * removed. 0; -EADDRINUSE if a living one listens there; -EEXIST if there is
+ * Listen at p->path. What an ended process left there is removed. 0; -EADDRINUSE if a living one listens there; -EEXIST if there is
  * something else than a socket; -ENAMETOOLONG; other errno values.
  */
 int control_sock_open(const struct control_sock_params *p, struct control_sock **out);
@@ -77,20 +78,13 @@ struct control_sock_stats {
 	uint64_t timeouts;        /* no complete request in time */
 	uint64_t read_failed;     /* left before the request was complete */
 	uint64_t unknown;         /* requests without a meaning */
-	uint64_t denied;          /* turned down by the handler */
+	uint64_t denied;          /* not allowed, or turned down by the handler */
 	uint64_t broken;          /* left before the reply was complete */
 };
 
 void control_sock_get_stats(const struct control_sock *c, struct control_sock_stats *st);
 
 /* ---- for handlers ---- */
-
-/* Who asks, from the kernel. uid and gid are (uid_t)-1 if it does not know. */
-struct control_creds {
-	pid_t pid;
-	uid_t uid;
-	gid_t gid;
-};
 
 const struct control_creds *control_client_creds(const struct control_client *cl);
 

@@ -4,6 +4,7 @@
 
 /* The daemon as one call: builds everything, runs until told to end, tears it down. */
 #include <stdbool.h>
+#include <stddef.h>
 #include "config/config.h"
 
 /*
@@ -12,5 +13,8 @@
  * failed; the daemon itself goes on in a child. Returns the exit status.
  */
 int daemon_main(const struct config *cfg, bool background);
+
+/* Can this filter of a listing be read? 0, or -EINVAL with a line in err. */
+int daemon_check_filter(const char *expr, char *err, size_t cap);
 
 #endif

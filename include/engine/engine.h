@@ -212,7 +212,16 @@ struct cache_counts {
 	size_t bytes;
 };
 
+/* What the operator's last commands made of this node; a node decides nothing itself. */
+enum engine_role {
+	ROLE_UNKNOWN,             /* it was not told yet */
+	ROLE_PRIMARY,             /* a commit: it took over */
+	ROLE_BACKUP,              /* a purge: it gave up what it had */
+};
+
 struct engine_stats {
+	enum engine_role role;
+	tick_t role_since;
 	struct cache_counts cache[4];            /* by enum engine_cache, peers summed */
 	uint64_t events, events_filtered, events_own;
 	uint64_t overruns, kernel_flushes, kernel_resyncs;
@@ -229,6 +238,8 @@ struct engine_stats {
 	bool commit_running;
 	struct commit_stats last_commit;
 	tick_t last_commit_took;
+	tick_t last_commit_at;                   /* its end; 0: there was none */
+	bool resync_due;                         /* events were lost, the kernel is not read yet */
 };
 
 void engine_get_stats(const struct engine *e, struct engine_stats *st);

@@ -7,6 +7,7 @@
  * that scripts of existing installations parse (doc/conntrackd.8, LISTINGS).
  * No line end is added.
  */
+#include "base/jsonw.h"
 #include "base/str.h"
 #include "flow/expect.h"
 #include "flow/flow.h"
@@ -27,5 +28,12 @@ void print_flow_xml(struct strbuf *out, const struct flow *f);
 void print_expect(struct strbuf *out, const struct expect *e);
 
 void print_expect_xml(struct strbuf *out, const struct expect *e);
+
+/*
+ * The members of a JSON object; its brackets are the caller's, who may have more
+ * to tell of the entry. At most PRINT_LINE_MAX bytes.
+ */
+void print_flow_json(struct jsonw *j, const struct flow *f);
+void print_expect_json(struct jsonw *j, const struct expect *e);
 
 #endif

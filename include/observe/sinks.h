@@ -11,6 +11,7 @@
  * is counted and lost; nothing here waits for a reader but the console.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 #include "base/log.h"
@@ -54,6 +55,20 @@ int sinks_reopen(struct sinks *s);
  * in syslog with level info. Not on the console.
  */
 void sinks_flow(struct sinks *s, const char *text);
+
+/* A warning or an error that was said, for people who look later. */
+#define SINKS_RECENT      8
+#define SINKS_RECENT_TEXT 240
+
+struct sinks_line {
+	time_t when;               /* the last time */
+	enum log_level level;
+	uint32_t times;            /* in a row */
+	char text[SINKS_RECENT_TEXT];
+};
+
+/* The last warnings and errors, the newest first; how many of them there are. */
+size_t sinks_recent(const struct sinks *s, struct sinks_line out[SINKS_RECENT]);
 
 struct sinks_stats {
 	uint64_t file_lost;        /* lines */

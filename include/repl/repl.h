@@ -196,6 +196,7 @@ void repl_tick(struct repl *r, tick_t now);
 
 struct repl_stats {
 	uint32_t txq, window;        /* elements queued, unacknowledged */
+	tick_t oldest_sent;          /* of the unacknowledged elements; TICK_NEVER: there is none */
 	uint32_t window_objects;     /* objects among "window"; what window_max limits */
 	uint32_t txq_max, window_max;/* limits; UINT32_MAX = bounded by the caches */
 	uint64_t window_full;        /* elements given up or held back for lack of room */

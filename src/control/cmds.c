@@ -21,29 +21,42 @@ _Static_assert(CONTROL_EXTERNAL == ADMIN_EXTERNAL, "same bits");
 #define TABLES (CONTROL_CT | CONTROL_EXPECT)
 #define CACHES (CONTROL_INTERNAL | CONTROL_EXTERNAL)
 
+#define XML      CONTROL_HAS_XML
+#define JSON     CONTROL_HAS_JSON
+#define FILTER   CONTROL_HAS_FILTER
+#define PER_PEER CONTROL_PER_PEER
+#define CHANGES  CONTROL_CHANGES
+
 static const struct control_command commands[CONTROL_CMDS] = {
 	[CONTROL_COMMIT] = { CONTROL_COMMIT, 'c', "commit", "ct|expect",
-			     "commit the external cache to the kernel", false, true, true },
+			     "commit the external cache to the kernel",
+			     JSON | PER_PEER | CHANGES },
 	[CONTROL_FLUSH_CACHE] = { CONTROL_FLUSH_CACHE, 'f', "flush-cache", "internal|external",
-				  "flush the internal and external cache", false, true, true },
+				  "flush the internal and external cache", PER_PEER | CHANGES },
 	[CONTROL_FLUSH_KERNEL] = { CONTROL_FLUSH_KERNEL, 'F', "flush-kernel", "ct|expect",
-				   "flush the kernel tables", false, false, true },
+				   "flush the kernel tables", CHANGES },
 	[CONTROL_RESYNC_KERNEL] = { CONTROL_RESYNC_KERNEL, 'R', "resync-kernel", "ct|expect",
-				    "read the kernel tables into the internal cache", false, false, true },
+				    "read the kernel tables into the internal cache", CHANGES },
 	[CONTROL_DUMP_INTERNAL] = { CONTROL_DUMP_INTERNAL, 'i', "dump-internal", "ct|expect",
-				    "show the internal cache", true, false, false },
+				    "show the internal cache", XML | JSON | FILTER },
 	[CONTROL_DUMP_EXTERNAL] = { CONTROL_DUMP_EXTERNAL, 'e', "dump-external", "ct|expect",
-				    "show the external cache", true, true, false },
+				    "show the external cache", XML | JSON | FILTER | PER_PEER },
 	[CONTROL_BULK] = { CONTROL_BULK, 'B', "bulk", NULL,
-			   "send the whole internal cache to the peers", false, true, true },
+			   "send the whole internal cache to the peers", PER_PEER | CHANGES },
 	[CONTROL_REQUEST_RESYNC] = { CONTROL_REQUEST_RESYNC, 'n', "request-resync", NULL,
-				     "ask the peers to send their internal cache", false, true, true },
+				     "ask the peers to send their internal cache",
+				     PER_PEER | CHANGES },
 	[CONTROL_PURGE] = { CONTROL_PURGE, 't', "purge", NULL,
-			    "flush the kernel table after PurgeTimeout", false, false, true },
-	[CONTROL_KILL] = { CONTROL_KILL, 'k', "kill", NULL, "end the daemon", false, false, true },
+			    "flush the kernel table after PurgeTimeout", CHANGES },
+	[CONTROL_KILL] = { CONTROL_KILL, 'k', "kill", NULL, "end the daemon", CHANGES },
 	[CONTROL_REPORT] = { CONTROL_REPORT, 's', "stats",
 			     "network|cache|runtime|link|rsqueue|process|queue|ct|expect",
-			     "show statistics", false, true, false },
+			     "show statistics", JSON | PER_PEER },
+	[CONTROL_STATUS] = { CONTROL_STATUS, 0, "status", NULL,
+			     "show the role, peers, queues and last errors", JSON },
+	[CONTROL_HEALTH] = { CONTROL_HEALTH, 0, "health", NULL,
+			     "say in one line and by exit status 0, 1 or 2 whether all is well",
+			     JSON },
 };
 
 /* An argument word, what it selects, and whether it is an outdated one. */
@@ -111,7 +124,17 @@ const struct control_command *control_command_by_letter(char letter)
 	size_t i;
 
 	for (i = 0; i < CONTROL_CMDS; i++)
-		if (commands[i].letter == letter)
+		if (letter && commands[i].letter == letter)
+			return &commands[i];
+	return NULL;
+}
+
+const struct control_command *control_command_by_word(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < CONTROL_CMDS; i++)
+		if (strcmp(commands[i].word, word) == 0)
 			return &commands[i];
 	return NULL;
 }
@@ -159,7 +182,7 @@ int control_request_peer(struct control_request *rq, const char *name)
 {
 	const size_t len = strlen(name);
 
-	if (!commands[rq->cmd].per_peer ||
+	if (!(commands[rq->cmd].flags & PER_PEER) ||
 	    (rq->cmd == CONTROL_FLUSH_CACHE && (rq->what & CONTROL_INTERNAL)))
 		return -EINVAL;
 	if (len == 0 || len >= sizeof(rq->peer) || strchr(name, ' ') || strchr(name, '\n'))
@@ -168,18 +191,46 @@ int control_request_peer(struct control_request *rq, const char *name)
 	return 0;
 }
 
+int control_request_format_as(struct control_request *rq, enum control_format format)
+{
+	const unsigned int needs = format == FORMAT_XML ? XML : format == FORMAT_JSON ? JSON : 0;
+
+	if ((commands[rq->cmd].flags & needs) != needs)
+		return -EINVAL;
+	rq->format = format;
+	return 0;
+}
+
+int control_request_filter(struct control_request *rq, const char *expr)
+{
+	if (!(commands[rq->cmd].flags & FILTER) || !*expr || strchr(expr, '\n'))
+		return -EINVAL;
+	return str_copy(rq->filter, sizeof(rq->filter), expr) ? 0 : -E2BIG;
+}
+
 /* ---- request lines ---- */
 
 #define LINE_WORDS 4
 #define WORD_MAX   32
+#define PEER_WORD   "peer="
+#define FILTER_WORD "filter="
+#define LEN(word)   (sizeof(word) - 1)
 
-/* Cut a line at its spaces. Number of words, or CTD_ESYNTAX. */
-static int split(const char *line, char words[LINE_WORDS][WORD_MAX])
+/*
+ * Cut a line at its spaces; what follows FILTER_WORD is one word. Number of
+ * words before it, or CTD_ESYNTAX.
+ */
+static int split(const char *line, char words[LINE_WORDS][WORD_MAX], const char **filter)
 {
 	size_t len;
 	int n;
 
+	*filter = NULL;
 	for (n = 0; *line; n++) {
+		if (n && strncmp(line, FILTER_WORD, LEN(FILTER_WORD)) == 0) {
+			*filter = line + LEN(FILTER_WORD);
+			return n;
+		}
 		len = strcspn(line, " ");
 		if (n == LINE_WORDS || len == 0 || len >= WORD_MAX)
 			return CTD_ESYNTAX;
@@ -192,28 +243,26 @@ static int split(const char *line, char words[LINE_WORDS][WORD_MAX])
 	return n > 0 ? n : CTD_ESYNTAX;
 }
 
-static const struct control_command *command_by_word(const char *word)
+static const char *const format_words[] = { [FORMAT_XML] = "xml", [FORMAT_JSON] = "json" };
+
+static enum control_format format_of(const char *word)
 {
-	size_t i;
+	enum control_format f = FORMAT_JSON;
 
-	for (i = 0; i < CONTROL_CMDS; i++)
-		if (strcmp(commands[i].word, word) == 0)
-			return &commands[i];
-	return NULL;
+	while (f > FORMAT_TEXT && strcmp(format_words[f], word) != 0)
+		f--;
+	return f;
 }
-
-#define PEER_WORD "peer="
-#define PEER_LEN  (sizeof(PEER_WORD) - 1)
 
 /* One of the words behind the command; an argument can only be the first of them. */
 static int take_word(struct control_request *rq, const char *word, bool first)
 {
-	if (commands[rq->cmd].xml && !rq->xml && strcmp(word, "xml") == 0) {
-		rq->xml = true;
-		return 0;
-	}
-	if (!rq->peer[0] && strncmp(word, PEER_WORD, PEER_LEN) == 0)
-		return control_request_peer(rq, word + PEER_LEN);
+	const enum control_format format = format_of(word);
+
+	if (format && !rq->format)
+		return control_request_format_as(rq, format);
+	if (!rq->peer[0] && strncmp(word, PEER_WORD, LEN(PEER_WORD)) == 0)
+		return control_request_peer(rq, word + LEN(PEER_WORD));
 	return first ? control_request_arg(rq, word) : -EINVAL;
 }
 
@@ -222,26 +271,22 @@ int control_request_parse(struct control_request *rq, const char *line)
 	const struct control_command *cmd;
 	char words[LINE_WORDS][WORD_MAX];
 	struct control_request got;
-	int n = split(line, words);
+	const char *filter;
+	int n = split(line, words, &filter);
 
 	if (n < 0)
 		return n;
-	cmd = command_by_word(words[0]);
+	cmd = control_command_by_word(words[0]);
 	if (!cmd)
 		return CTD_ESYNTAX;
 	control_request_init(&got, cmd->cmd);
 	for (int i = 1; i < n; i++)
 		if (take_word(&got, words[i], i == 1) < 0)
 			return CTD_ESYNTAX;
+	if (filter && control_request_filter(&got, filter) < 0)
+		return CTD_ESYNTAX;
 	*rq = got;
 	return 0;
-}
-
-static bool same(const struct control_request *a, const struct control_request *b)
-{
-	return a->cmd == b->cmd && a->what == b->what && a->xml == b->xml &&
-	       strcmp(a->peer, b->peer) == 0 &&
-	       (a->cmd != CONTROL_REPORT || a->report == b->report);
 }
 
 /* The word that makes this request, "" if it is the one without a word. */
@@ -251,9 +296,7 @@ static const char *arg_word(const struct control_request *rq)
 	const struct arg *a;
 
 	control_request_init(&plain, rq->cmd);
-	plain.xml = rq->xml;
-	memcpy(plain.peer, rq->peer, sizeof(plain.peer));
-	if (same(rq, &plain))
+	if (rq->what == plain.what && rq->report == plain.report)
 		return "";
 	for (a = args_of(rq->cmd); a->word; a++)
 		if (!a->old && a->what == rq->what && a->report == rq->report)
@@ -261,13 +304,22 @@ static const char *arg_word(const struct control_request *rq)
 	return NULL;
 }
 
+/* Has the request nothing its command does not take? */
+static bool is_possible(const struct control_request *rq)
+{
+	struct control_request copy = *rq;
+
+	return control_request_format_as(&copy, rq->format) == 0 &&
+	       (!rq->peer[0] || commands[rq->cmd].flags & PER_PEER) &&
+	       (!rq->filter[0] || control_request_filter(&copy, rq->filter) == 0);
+}
+
 int control_request_format(const struct control_request *rq, char *buf, size_t cap)
 {
 	const char *word = arg_word(rq);
 	struct strbuf b;
 
-	if (!word || (rq->xml && !commands[rq->cmd].xml) ||
-	    (rq->peer[0] && !commands[rq->cmd].per_peer))
+	if (!word || !is_possible(rq))
 		return -EINVAL;
 	strbuf_init(&b, buf, cap);
 	strbuf_add(&b, commands[rq->cmd].word);
@@ -275,8 +327,10 @@ int control_request_format(const struct control_request *rq, char *buf, size_t c
 		strbuf_addf(&b, " %s", word);
 	if (rq->peer[0])
 		strbuf_addf(&b, " " PEER_WORD "%s", rq->peer);
-	if (rq->xml)
-		strbuf_add(&b, " xml");
+	if (rq->format)
+		strbuf_addf(&b, " %s", format_words[rq->format]);
+	if (rq->filter[0])
+		strbuf_addf(&b, " " FILTER_WORD "%s", rq->filter);
 	return b.cut ? -ENOSPC : (int)b.len;
 }
 
@@ -285,65 +339,72 @@ int control_request_format(const struct control_request *rq, char *buf, size_t c
 /* In this order a request finds the number a classic client would send. */
 static const struct classic {
 	uint8_t number;
-	struct control_request rq;
+	uint8_t cmd, what, report;
+	bool xml;
 } classic[] = {
-	{ 0, { .cmd = CONTROL_FLUSH_KERNEL, .what = CONTROL_CT } },
-	{ 1, { .cmd = CONTROL_RESYNC_KERNEL, .what = CONTROL_CT } },
-	{ 16, { .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_CT } },
-	{ 17, { .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_CT } },
-	{ 18, { .cmd = CONTROL_COMMIT, .what = CONTROL_CT } },
-	{ 19, { .cmd = CONTROL_FLUSH_CACHE, .what = CONTROL_CT | CACHES } },
-	{ 20, { .cmd = CONTROL_KILL } },
-	{ 21, { .cmd = CONTROL_REPORT, .what = CONTROL_CT, .report = REPORT_CT } },
-	{ 22, { .cmd = CONTROL_BULK } },
-	{ 23, { .cmd = CONTROL_REQUEST_RESYNC } },
-	{ 24, { .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_CT, .xml = true } },
-	{ 25, { .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_CT, .xml = true } },
-	{ 26, { .cmd = CONTROL_PURGE } },
-	{ 28, { .cmd = CONTROL_REPORT, .report = REPORT_NETWORK } },
-	{ 29, { .cmd = CONTROL_REPORT, .report = REPORT_CACHE } },
-	{ 30, { .cmd = CONTROL_REPORT, .report = REPORT_RUNTIME } },
-	{ 31, { .cmd = CONTROL_REPORT, .report = REPORT_LINK } },
-	{ 32, { .cmd = CONTROL_REPORT, .report = REPORT_RSQUEUE } },
-	{ 33, { .cmd = CONTROL_FLUSH_CACHE, .what = TABLES | CONTROL_INTERNAL } },
-	{ 34, { .cmd = CONTROL_FLUSH_CACHE, .what = TABLES | CONTROL_EXTERNAL } },
-	{ 35, { .cmd = CONTROL_REPORT, .report = REPORT_PROCESS } },
-	{ 36, { .cmd = CONTROL_REPORT, .report = REPORT_QUEUE } },
-	{ 37, { .cmd = CONTROL_REPORT, .what = CONTROL_EXPECT, .report = REPORT_EXPECT } },
-	{ 38, { .cmd = CONTROL_FLUSH_KERNEL, .what = CONTROL_EXPECT } },
-	{ 39, { .cmd = CONTROL_RESYNC_KERNEL, .what = CONTROL_EXPECT } },
-	{ 40, { .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_EXPECT } },
-	{ 41, { .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_EXPECT } },
-	{ 42, { .cmd = CONTROL_COMMIT, .what = CONTROL_EXPECT } },
-	{ 43, { .cmd = CONTROL_FLUSH_KERNEL, .what = TABLES } },
-	{ 44, { .cmd = CONTROL_RESYNC_KERNEL, .what = TABLES } },
-	{ 45, { .cmd = CONTROL_FLUSH_CACHE, .what = TABLES | CACHES } },
-	{ 46, { .cmd = CONTROL_COMMIT, .what = TABLES } },
-	{ 47, { .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_EXPECT, .xml = true } },
-	{ 48, { .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_EXPECT, .xml = true } },
+	{ 0, .cmd = CONTROL_FLUSH_KERNEL, .what = CONTROL_CT },
+	{ 1, .cmd = CONTROL_RESYNC_KERNEL, .what = CONTROL_CT },
+	{ 16, .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_CT },
+	{ 17, .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_CT },
+	{ 18, .cmd = CONTROL_COMMIT, .what = CONTROL_CT },
+	{ 19, .cmd = CONTROL_FLUSH_CACHE, .what = CONTROL_CT | CACHES },
+	{ 20, .cmd = CONTROL_KILL },
+	{ 21, .cmd = CONTROL_REPORT, .what = CONTROL_CT, .report = REPORT_CT },
+	{ 22, .cmd = CONTROL_BULK },
+	{ 23, .cmd = CONTROL_REQUEST_RESYNC },
+	{ 24, .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_CT, .xml = true },
+	{ 25, .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_CT, .xml = true },
+	{ 26, .cmd = CONTROL_PURGE },
+	{ 28, .cmd = CONTROL_REPORT, .report = REPORT_NETWORK },
+	{ 29, .cmd = CONTROL_REPORT, .report = REPORT_CACHE },
+	{ 30, .cmd = CONTROL_REPORT, .report = REPORT_RUNTIME },
+	{ 31, .cmd = CONTROL_REPORT, .report = REPORT_LINK },
+	{ 32, .cmd = CONTROL_REPORT, .report = REPORT_RSQUEUE },
+	{ 33, .cmd = CONTROL_FLUSH_CACHE, .what = TABLES | CONTROL_INTERNAL },
+	{ 34, .cmd = CONTROL_FLUSH_CACHE, .what = TABLES | CONTROL_EXTERNAL },
+	{ 35, .cmd = CONTROL_REPORT, .report = REPORT_PROCESS },
+	{ 36, .cmd = CONTROL_REPORT, .report = REPORT_QUEUE },
+	{ 37, .cmd = CONTROL_REPORT, .what = CONTROL_EXPECT, .report = REPORT_EXPECT },
+	{ 38, .cmd = CONTROL_FLUSH_KERNEL, .what = CONTROL_EXPECT },
+	{ 39, .cmd = CONTROL_RESYNC_KERNEL, .what = CONTROL_EXPECT },
+	{ 40, .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_EXPECT },
+	{ 41, .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_EXPECT },
+	{ 42, .cmd = CONTROL_COMMIT, .what = CONTROL_EXPECT },
+	{ 43, .cmd = CONTROL_FLUSH_KERNEL, .what = TABLES },
+	{ 44, .cmd = CONTROL_RESYNC_KERNEL, .what = TABLES },
+	{ 45, .cmd = CONTROL_FLUSH_CACHE, .what = TABLES | CACHES },
+	{ 46, .cmd = CONTROL_COMMIT, .what = TABLES },
+	{ 47, .cmd = CONTROL_DUMP_INTERNAL, .what = CONTROL_EXPECT, .xml = true },
+	{ 48, .cmd = CONTROL_DUMP_EXTERNAL, .what = CONTROL_EXPECT, .xml = true },
 };
 
 #define CLASSICS (sizeof(classic) / sizeof(classic[0]))
 
 int control_request_classic(struct control_request *rq, uint32_t number)
 {
-	size_t i;
+	const struct classic *c;
 
-	for (i = 0; i < CLASSICS; i++) {
-		if (classic[i].number == number) {
-			*rq = classic[i].rq;
-			return 0;
-		}
+	for (c = classic; c < classic + CLASSICS; c++) {
+		if (c->number != number)
+			continue;
+		*rq = (struct control_request){
+			.cmd = c->cmd, .what = c->what, .report = c->report,
+			.format = c->xml ? FORMAT_XML : FORMAT_TEXT,
+		};
+		return 0;
 	}
 	return -EINVAL;
 }
 
 int control_request_number(const struct control_request *rq)
 {
-	size_t i;
+	const struct classic *c;
 
-	for (i = 0; i < CLASSICS; i++)
-		if (same(&classic[i].rq, rq))
-			return classic[i].number;
+	if (rq->peer[0] || rq->filter[0] || rq->format == FORMAT_JSON)
+		return -EINVAL;
+	for (c = classic; c < classic + CLASSICS; c++)
+		if (c->cmd == rq->cmd && c->what == rq->what && c->report == rq->report &&
+		    c->xml == (rq->format == FORMAT_XML))
+			return c->number;
 	return -EINVAL;
 }

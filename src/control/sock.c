@@ -7,7 +7,7 @@
  *	ENDING    fill() said it is over, the buffer is written out
  *
  * and is dropped from any of them when it goes away. Who may connect is decided
- * by the mode of the socket file; who asks is offered to the handler.
+ * by the mode of the socket file, who may command by control/creds.h.
  */
 #define _GNU_SOURCE
 #include "control/sock.h"
@@ -179,6 +179,13 @@ static void client_reply(struct control_client *cl)
 	client_watch(cl);
 }
 
+static bool may_ask(const struct control_client *cl, const struct control_request *rq)
+{
+	const bool changes = control_command_of(rq->cmd)->flags & CONTROL_CHANGES;
+
+	return control_allowed(&cl->creds, &cl->c->p.access, geteuid(), changes);
+}
+
 static void client_start(struct control_client *cl, const struct control_request *rq)
 {
 	struct control_sock *c = cl->c;
@@ -191,7 +198,7 @@ static void client_start(struct control_client *cl, const struct control_request
 		client_refuse(cl, CONTROL_CODE_FAILED);
 		return;
 	}
-	err = c->p.handler->start(c->p.ctx, cl, rq);
+	err = may_ask(cl, rq) ? c->p.handler->start(c->p.ctx, cl, rq) : -EPERM;
 	if (err) {
 		c->stats.denied++;
 		client_refuse(cl, control_code_of(err));
@@ -284,16 +291,6 @@ static void on_client_timeout(void *ctx)
 	client_refuse(cl, CONTROL_CODE_TIMEOUT);
 }
 
-static void read_creds(int fd, struct control_creds *creds)
-{
-	struct ucred uc;
-	socklen_t len = sizeof(uc);
-
-	*creds = (struct control_creds){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) == 0 && len == sizeof(uc))
-		*creds = (struct control_creds){ .pid = uc.pid, .uid = uc.uid, .gid = uc.gid };
-}
-
 static int client_new(struct control_sock *c, int fd)
 {
 	struct control_client *cl = calloc(1, sizeof(*cl));
@@ -301,7 +298,7 @@ static int client_new(struct control_sock *c, int fd)
 	if (!cl)
 		return -ENOMEM;
 	cl->c = c;
-	read_creds(fd, &cl->creds);
+	control_creds_read(fd, &c->p.access, &cl->creds);
 	cl->next = c->clients;
 	if (cl->next)
 		cl->next->prev = cl;
@@ -381,7 +378,17 @@ static int remove_stale(const struct sockaddr_un *addr)
 	return unlink(addr->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* Bind with mode 0600 from the first moment on, then note which file it is. */
+/* Everything is set before listen(): until then nobody can connect. */
+static int set_access(const struct control_sock *c)
+{
+	const struct control_access *a = &c->p.access;
+
+	if (a->has_group && chown(c->addr.sun_path, (uid_t)-1, a->group) < 0)
+		return -errno;
+	return chmod(c->addr.sun_path, a->mode) < 0 ? -errno : 0;
+}
+
+/* Bind with mode 0600, note which file it is, then open it to whom it is for. */
 static int bind_path(struct control_sock *c, int fd)
 {
 	mode_t mask = umask(0177);
@@ -396,7 +403,10 @@ static int bind_path(struct control_sock *c, int fd)
 		return -errno;
 	c->dev = st.st_dev;
 	c->ino = st.st_ino;
-	return 0;
+	err = set_access(c);
+	if (err)
+		unlink(c->addr.sun_path);
+	return err;
 }
 
 /* Only the file we made: by now another daemon may have put its own there. */
@@ -448,6 +458,8 @@ int control_sock_open(const struct control_sock_params *p, struct control_sock *
 		c->p.max_clients = CONTROL_CLIENTS;
 	if (!c->p.timeout)
 		c->p.timeout = CONTROL_TIMEOUT;
+	if (!c->p.access.mode)
+		c->p.access.mode = 0600;
 	ratelim_init(&c->warn, 1, 1);
 	loop_timer_init(&c->resume, on_resume, c);
 	err = listen_at(c, p->path);

@@ -89,7 +89,12 @@ size_t peers_stats(const struct daemon *d, int peer, struct stats_link *out, siz
 void peers_errorq(const struct daemon *d, int peer, struct stats_queue *q);
 
 /* ---- report.c ---- */
-void report_text(struct daemon *d, enum control_report which, int peer, struct strbuf *b);
+/* The answer to -s, status or health; of the resend queue its headline. */
+void report_make(struct daemon *d, const struct control_request *rq, int peer, struct strbuf *b);
+/* The state of the node in a few words. */
+void report_line(struct daemon *d, struct strbuf *b);
+/* What a commit did, as JSON; started: it was not refused. */
+void report_commit(struct daemon *d, bool started, struct strbuf *b);
 
 /* ---- admin.c ---- */
 int admin_open(struct daemon *d);

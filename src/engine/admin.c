@@ -70,8 +70,16 @@ static int resync_kernel(struct engine *e, uint32_t what, uint64_t tag)
 	return err;
 }
 
+static void take_role(struct engine *e, tick_t now, enum engine_role role)
+{
+	if (e->st.role != role)
+		e->st.role_since = now;
+	e->st.role = role;
+}
+
 static int purge_later(struct engine *e, tick_t now)
 {
+	take_role(e, now, ROLE_BACKUP);
 	if (e->purge_at != TICK_NEVER)
 		return 0;
 	log_notice(e->p.log, "flushing conntrack table in %u secs", e->p.purge_timeout);
@@ -83,6 +91,7 @@ int engine_admin(struct engine *e, tick_t now, enum admin_cmd cmd, uint32_t what
 {
 	switch (cmd) {
 	case ADMIN_COMMIT:
+		take_role(e, now, ROLE_PRIMARY);
 		e->purge_at = TICK_NEVER;
 		return jobs_commit(e, now, what, tag);
 	case ADMIN_FLUSH_CACHES:

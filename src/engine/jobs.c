@@ -207,6 +207,7 @@ static void commit_close(struct engine *e, tick_t now)
 {
 	e->last_commit = e->commit_sum;
 	e->last_commit_took = tick_since(now, e->commit_start);
+	e->last_commit_at = now;
 	commit_report(e, now);
 	if (e->commit_tag)
 		engine_post(e, EFFECT_JOB_DONE, e->commit_tag);

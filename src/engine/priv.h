@@ -144,7 +144,7 @@ struct engine {
 	tick_t commit_start;
 	struct commit_stats commit_sum;
 	struct commit_stats last_commit;
-	tick_t last_commit_took;
+	tick_t last_commit_took, last_commit_at;
 	struct ratelim commit_log;
 
 	/* kernel flush */

@@ -53,6 +53,8 @@ static void gather(const struct engine *e, uint8_t from, uint8_t to, struct engi
 	st->commit_running = e->commit != NULL;
 	st->last_commit = e->last_commit;
 	st->last_commit_took = e->last_commit_took;
+	st->last_commit_at = e->last_commit_at;
+	st->resync_due = e->overrun_at != TICK_NEVER;
 }
 
 void engine_get_stats(const struct engine *e, struct engine_stats *st)

@@ -30,6 +30,8 @@ struct sinks {
 	struct sockaddr_un syslog_addr;
 	time_t (*wall)(void);
 	struct sinks_stats stats;
+	struct sinks_line recent[SINKS_RECENT];
+	size_t n_recent, newest;
 };
 
 /* "Sat Nov 21 22:32:01 2026", the C locale's form whatever the locale. */
@@ -144,12 +146,39 @@ static void to_syslog(struct sinks *s, enum log_level level, const char *text)
 
 /* ---- lines ---- */
 
+/* What is said over and over takes one place. */
+static void remember(struct sinks *s, enum log_level level, const char *text)
+{
+	struct sinks_line *l = &s->recent[s->newest];
+
+	if (level > LOG_LVL_WARNING)
+		return;
+	if (!s->n_recent || l->level != level || strncmp(l->text, text, sizeof(l->text) - 1) != 0) {
+		s->newest = s->n_recent ? (s->newest + 1) % SINKS_RECENT : 0;
+		s->n_recent += s->n_recent < SINKS_RECENT;
+		l = &s->recent[s->newest];
+		l->times = 0;
+		l->level = level;
+		str_copy(l->text, sizeof(l->text), text);
+	}
+	l->when = s->wall();
+	l->times++;
+}
+
+size_t sinks_recent(const struct sinks *s, struct sinks_line out[SINKS_RECENT])
+{
+	for (size_t i = 0; i < s->n_recent; i++)
+		out[i] = s->recent[(s->newest + SINKS_RECENT - i) % SINKS_RECENT];
+	return s->n_recent;
+}
+
 static void emit(void *ctx, enum log_level level, const char *line)
 {
 	struct sinks *s = ctx;
 	char day[DATE_MAX], prefix[DATE_MAX + 48];
 	int fd = level <= LOG_LVL_WARNING ? STDERR_FILENO : STDOUT_FILENO;
 
+	remember(s, level, line);
 	date(s, day);
 	snprintf(prefix, sizeof(prefix), "[%s] (pid=%d) [%s] ", day, (int)getpid(),
 		 log_level_name(level));

@@ -7,13 +7,9 @@
 #include "observe/stats_text.h"
 
 #include <inttypes.h>
+#include "sums.h"
 
 /* ---- caches ---- */
-
-static uint64_t add_failed(const struct cache_counts *c)
-{
-	return c->add_nomem + c->add_full;
-}
 
 /*
  * "failed" of updates and deletions has always been 0 in this block; events
@@ -24,7 +20,7 @@ static void cache_block(struct strbuf *b, const char *name, const struct cache_c
 	strbuf_addf(b, "cache %s:\n", name);
 	strbuf_addf(b, "current active connections:\t%12" PRIu32 "\n", c->active);
 	strbuf_addf(b, "connections created:\t\t%12" PRIu64 "\tfailed:\t%12" PRIu64 "\n", c->add_ok,
-		    add_failed(c));
+		    sum_add_failed(c));
 	strbuf_addf(b, "connections updated:\t\t%12" PRIu64 "\tfailed:\t%12u\n", c->update_ok, 0u);
 	strbuf_addf(b, "connections destroyed:\t\t%12" PRIu64 "\tfailed:\t%12u\n\n", c->del_ok, 0u);
 }
@@ -41,7 +37,7 @@ static void inject_block(struct strbuf *b, const struct cache_counts *c)
 {
 	strbuf_add(b, "external inject:\n");
 	strbuf_addf(b, "connections created:\t\t%12" PRIu64 "\tfailed:\t%12" PRIu64 "\n", c->add_ok,
-		    add_failed(c));
+		    sum_add_failed(c));
 	strbuf_addf(b, "connections updated:\t\t%12" PRIu64 "\tfailed:\t%12" PRIu64 "\n",
 		    c->update_ok, c->update_missing);
 	strbuf_addf(b, "connections destroyed:\t\t%12" PRIu64 "\tfailed:\t%12" PRIu64 "\n\n",
@@ -54,7 +50,7 @@ static void cache_details(struct strbuf *b, const char *name, const struct cache
 	strbuf_addf(b, "\tactive/total entries:\t\t%12" PRIu32 "/%12" PRIu32 "\n", c->active,
 		    c->objects);
 	strbuf_addf(b, "\tcreation OK/failed:\t\t%12" PRIu64 "/%12" PRIu64 "\n", c->add_ok,
-		    add_failed(c));
+		    sum_add_failed(c));
 	strbuf_addf(b, "\t\tno memory available:\t%12" PRIu64 "\n", c->add_nomem);
 	strbuf_addf(b, "\t\tno space left in cache:\t%12" PRIu64 "\n", c->add_full);
 	strbuf_addf(b, "\tupdate OK/failed:\t\t%12" PRIu64 "/%12" PRIu64 "\n", c->update_ok,
@@ -173,54 +169,22 @@ void stats_text_link(struct strbuf *b, const struct stats_view *v)
 
 /* ---- network ---- */
 
-static uint64_t bad_payload(const struct engine_stats *st)
-{
-	return st->bad_payload + st->no_key;
-}
-
-/* Messages refused, for any of the reasons told apart by -s network. */
-static uint64_t malformed(const struct engine_stats *st)
-{
-	return st->bad_version + st->bad_header + bad_payload(st) + st->bad_type + st->truncated +
-	       st->bad_size;
-}
-
-static uint64_t lost(const struct engine_stats *st)
-{
-	uint64_t n = 0;
-	uint8_t i;
-
-	for (i = 0; i < st->npeers; i++)
-		n += st->peer[i].lost;
-	return n;
-}
-
-static uint64_t before(const struct engine_stats *st)
-{
-	uint64_t n = 0;
-	uint8_t i;
-
-	for (i = 0; i < st->npeers; i++)
-		n += st->peer[i].before;
-	return n;
-}
-
 void stats_text_network(struct strbuf *b, const struct stats_view *v)
 {
 	const struct engine_stats *st = v->engine;
 
 	strbuf_add(b, "network statistics:\n\trecv:\n");
-	strbuf_addf(b, "\t\tMalformed messages:\t%20" PRIu64 "\n", malformed(st));
+	strbuf_addf(b, "\t\tMalformed messages:\t%20" PRIu64 "\n", sum_malformed(st));
 	strbuf_addf(b, "\t\tWrong protocol version:\t%20" PRIu64 "\n", st->bad_version);
 	strbuf_addf(b, "\t\tMalformed header:\t%20" PRIu64 "\n", st->bad_header);
-	strbuf_addf(b, "\t\tMalformed payload:\t%20" PRIu64 "\n", bad_payload(st));
+	strbuf_addf(b, "\t\tMalformed payload:\t%20" PRIu64 "\n", sum_bad_payload(st));
 	strbuf_addf(b, "\t\tBad message type:\t%20" PRIu64 "\n", st->bad_type);
 	strbuf_addf(b, "\t\tTruncated message:\t%20" PRIu64 "\n", st->truncated);
 	strbuf_addf(b, "\t\tBad message size:\t%20" PRIu64 "\n", st->bad_size);
 	strbuf_addf(b, "\tsend:\n\t\tMalformed messages:\t%20u\n\n", 0u);
 	strbuf_add(b, "sequence tracking statistics:\n\trecv:\n");
-	strbuf_addf(b, "\t\tPackets lost:\t\t%20" PRIu64 "\n", lost(st));
-	strbuf_addf(b, "\t\tPackets before:\t\t%20" PRIu64 "\n\n", before(st));
+	strbuf_addf(b, "\t\tPackets lost:\t\t%20" PRIu64 "\n", sum_lost(st));
+	strbuf_addf(b, "\t\tPackets before:\t\t%20" PRIu64 "\n\n", sum_before(st));
 	active_links(b, v);
 }
 
@@ -251,7 +215,7 @@ void stats_text_summary(struct strbuf *b, const struct stats_view *v, bool expec
 	active_links(b, v);
 	strbuf_addf(b,
 		    "message tracking:\n%20" PRIu64 " Malformed msgs %20" PRIu64 " Lost msgs\n\n",
-		    malformed(st), lost(st));
+		    sum_malformed(st), sum_lost(st));
 }
 
 /* ---- runtime ---- */
@@ -313,16 +277,11 @@ static void queue_block(struct strbuf *b, const char *name, const struct stats_q
 void stats_text_queue(struct strbuf *b, const struct stats_view *v)
 {
 	const struct engine_stats *st = v->engine;
-	struct stats_queue tx = { 0 }, rs = { 0 };
-	uint8_t i;
+	const struct stats_queue tx = { .now = sum_txq(st), .max = sum_txq_max(st) };
+	const struct stats_queue rs = {
+		.now = sum_window(st), .max = sum_window_max(st), .full = sum_window_full(st),
+	};
 
-	for (i = 0; i < st->npeers; i++) {
-		tx.now += st->peer[i].txq;
-		tx.max += st->peer[i].txq_max;
-		rs.now += st->peer[i].window;
-		rs.max += st->peer[i].window_max;
-		rs.full += st->peer[i].window_full;
-	}
 	strbuf_addf(b, "allocated queue nodes:\t\t%12" PRIu64 "\n\n",
 		    tx.now + rs.now + v->errorq.now);
 	queue_block(b, "txqueue", &tx);
@@ -333,12 +292,7 @@ void stats_text_queue(struct strbuf *b, const struct stats_view *v)
 
 void stats_text_rsqueue(struct strbuf *b, const struct stats_view *v)
 {
-	uint64_t n = 0;
-	uint8_t i;
-
-	for (i = 0; i < v->engine->npeers; i++)
-		n += v->engine->peer[i].window;
-	strbuf_addf(b, "resent queue (len=%" PRIu64 ")\n", n);
+	strbuf_addf(b, "resent queue (len=%" PRIu64 ")\n", sum_window(v->engine));
 }
 
 void stats_text_rsqueue_line(struct strbuf *b, const struct repl_send *s)

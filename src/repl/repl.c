@@ -259,11 +259,20 @@ void repl_tick(struct repl *r, tick_t now)
 
 /* ---- reports ---- */
 
+static tick_t oldest_sent(const struct repl *r)
+{
+	uint32_t seq = r->win.base;
+	const uint32_t h = window_find(&r->win, &seq);
+
+	return h ? txq_node(&r->q, h)->sent : TICK_NEVER;
+}
+
 void repl_get_stats(const struct repl *r, struct repl_stats *st)
 {
 	*st = r->st;
 	st->txq = r->q.obj.count + r->q.ctl.count;
 	st->window = r->win.count;
+	st->oldest_sent = oldest_sent(r);
 	st->window_objects = r->win_objects;
 	st->txq_max = UINT32_MAX;
 	st->window_max = r->p.mode == REPL_FTFW ? r->p.resend_limit : 0;

@@ -23,12 +23,13 @@ static struct control_request ask(char letter, const char *word)
 
 Test(cmds, every_letter_has_its_command)
 {
-	const char letters[] = "cfFRieBntks";
+	const char letters[] = "cfFRieBntks";         /* and two words */
 	unsigned int seen = 0;
 	size_t i;
 
 	for (i = 0; letters[i]; i++)
 		seen |= 1u << control_command_by_letter(letters[i])->cmd;
+	seen |= 1u << CONTROL_STATUS | 1u << CONTROL_HEALTH;
 	cr_assert_eq(seen, (1u << CONTROL_CMDS) - 1);
 	cr_assert_null(control_command_by_letter('x'));
 	cr_assert_null(control_command_by_letter('\0'));
@@ -36,6 +37,7 @@ Test(cmds, every_letter_has_its_command)
 		cr_assert_eq(control_command_at(i)->cmd, i);
 		cr_assert_eq(control_command_of(i), control_command_at(i));
 		cr_assert(*control_command_at(i)->help);
+		cr_assert_eq(control_command_by_word(control_command_at(i)->word)->cmd, i);
 	}
 	cr_assert_null(control_command_at(CONTROL_CMDS));
 }
@@ -115,7 +117,7 @@ Test(cmds, bad_arguments)
 static void check_line(const char *line, const char *canonical)
 {
 	struct control_request rq, again;
-	char out[64];
+	char out[96];
 
 	cr_assert_eq(control_request_parse(&rq, line), 0, "%s", line);
 	cr_assert_eq(control_request_format(&rq, out, sizeof(out)),
@@ -124,7 +126,7 @@ static void check_line(const char *line, const char *canonical)
 	cr_assert_eq(control_request_parse(&again, out), 0);
 	cr_assert_eq(again.cmd, rq.cmd);
 	cr_assert_eq(again.what, rq.what);
-	cr_assert_eq(again.xml, rq.xml);
+	cr_assert_eq(again.format, rq.format);
 	cr_assert_eq(again.report, rq.report);
 }
 
@@ -150,6 +152,29 @@ Test(cmds, lines_and_requests)
 	check_line("stats multicast", "stats link");
 	check_line("stats rs", "stats rsqueue");
 	check_line("stats expect", "stats expect");
+}
+
+Test(cmds, lines_with_form_and_filter)
+{
+	struct control_request rq;
+
+	check_line("stats json", "stats json");
+	check_line("stats rs json", "stats rsqueue json");
+	check_line("status json", "status json");
+	check_line("health", "health");
+	check_line("commit ct json peer=b", "commit ct peer=b json");
+	check_line("dump-internal json filter=proto tcp  not port 22",
+		   "dump-internal json filter=proto tcp  not port 22");
+	check_line("dump-external exp peer=b filter=x", "dump-external expect peer=b filter=x");
+	cr_assert_eq(control_request_parse(&rq, "dump-internal xml filter=mark 7"), 0);
+	cr_assert_str_eq(rq.filter, "mark 7");
+	cr_assert_eq(rq.format, FORMAT_XML);
+	/* No number says so either. */
+	cr_assert_eq(control_request_number(&rq), -EINVAL);
+	cr_assert_eq(control_request_parse(&rq, "stats json"), 0);
+	cr_assert_eq(control_request_number(&rq), -EINVAL);
+	cr_assert_eq(control_request_parse(&rq, "status"), 0);
+	cr_assert_eq(control_request_number(&rq), -EINVAL);
 }
 
 Test(cmds, lines_for_one_peer)
@@ -216,7 +241,8 @@ Test(cmds, bad_lines)
 		"commit peer=", "commit peer=abcdefghijklmnop", "commit peer=a peer=b",
 		"commit peer=b ct", "commit ct expect peer=b", "flush-cache peer=b",
 		"flush-cache internal peer=b", "dump-internal peer=b", "kill peer=b",
-		"commit pee", "commit peer=b ", "dump-internal ct expect", "dump-internal ct expect xml", "Commit", "commit ct ct",
+		"stats filter=x", "dump-internal filter=", "filter=x", "kill json", "status xml",
+		"dump-internal xml json", "status peer=b", "commit pee", "commit peer=b ", "dump-internal ct expect", "dump-internal ct expect xml", "Commit", "commit ct ct",
 		"stats aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 	struct control_request rq = { .cmd = CONTROL_KILL, .what = 77 };
@@ -235,7 +261,7 @@ Test(cmds, requests_without_a_line)
 
 	cr_assert_eq(control_request_format(&rq, out, sizeof(out)), -EINVAL);
 	control_request_init(&rq, CONTROL_KILL);
-	rq.xml = true;
+	rq.format = FORMAT_XML;
 	cr_assert_eq(control_request_format(&rq, out, sizeof(out)), -EINVAL);
 	control_request_init(&rq, CONTROL_FLUSH_CACHE);
 	cr_assert_eq(control_request_format(&rq, out, sizeof(out)), -ENOSPC);

@@ -75,7 +75,7 @@ Test(proto, request_lines_in_pieces)
 		cr_assert_eq(control_request_read(&rq, line, n), 0);
 	cr_assert_eq(control_request_read(&rq, line, n), 1);
 	cr_assert_eq(rq.cmd, CONTROL_DUMP_EXTERNAL);
-	cr_assert(rq.xml);
+	cr_assert_eq(rq.format, FORMAT_XML);
 	cr_assert_eq(control_request_read(&rq, "kill\r\n", 6), 1);
 	cr_assert_eq(rq.cmd, CONTROL_KILL);
 }
