@@ -214,7 +214,7 @@ static int run_daemon(const struct cli *cli, struct config *c, struct config_msg
 
 	for (size_t i = said; i < m->n; i++)
 		process_say(m->v[i].level, m->v[i].text);
-	return err < 0 ? EXIT_FAILURE : daemon_main(c, cli->background);
+	return err < 0 ? EXIT_FAILURE : daemon_main(c, cli->config, cli->background);
 }
 
 static int run(const struct cli *cli)

@@ -121,6 +121,7 @@ struct config_general {
 	uint32_t hash_size;            /* buckets; a hint without effect on behaviour */
 	uint32_t hash_limit;           /* entries per cache */
 	char log_file[CONFIG_PATH];    /* "": none */
+	uint32_t log_level;            /* 1 + enum log_level */
 	int32_t syslog;                /* LOG_DAEMON, LOG_LOCAL0..7, CONFIG_NO_SYSLOG */
 	char lock_file[CONFIG_PATH];
 	char socket_path[CONFIG_SOCKET_PATH];
@@ -195,6 +196,16 @@ void config_free(struct config *c);
 int config_check_start(struct config *c, struct config_msgs *m);
 
 /* ---- using ---- */
+
+/*
+ * What keeps a running daemon from going on with another configuration, both
+ * checked for a start: the keyword, or words for what has none. NULL: nothing.
+ */
+const char *config_fixed(const struct config *old, const struct config *new);
+
+/* Do the two mean the same filter, the same link? */
+bool config_same_filter(const struct config *a, const struct config *b);
+bool config_same_link(const struct config_link *a, const struct config_link *b);
 
 /*
  * Every clause with the value in effect, in a form that reads back to the same

@@ -8,11 +8,12 @@
 #include "config/config.h"
 
 /*
- * Run with this configuration (borrowed, checked with config_check_start()).
+ * Run with this configuration (borrowed, checked with config_check_start()), which
+ * is from the file at path.
  * background: the caller's process returns as soon as the daemon serves, or has
  * failed; the daemon itself goes on in a child. Returns the exit status.
  */
-int daemon_main(const struct config *cfg, bool background);
+int daemon_main(const struct config *cfg, const char *path, bool background);
 
 /* Can this filter of a listing be read? 0, or -EINVAL with a line in err. */
 int daemon_check_filter(const char *expr, char *err, size_t cap);

@@ -48,6 +48,10 @@ struct kernel_events *kernel_events_new(const struct kernel_events_params *p,
 					const struct log *log, int *err);
 void kernel_events_free(struct kernel_events *ev);
 
+/* Other sizes and the other kind of delivery from now on. Negated errno if the last is refused. */
+int kernel_events_change(struct kernel_events *ev, const struct kernel_events_params *p,
+			 const struct log *log);
+
 /* Watch for readability; also carries the error condition of an overrun. */
 int kernel_events_fd(const struct kernel_events *ev);
 

@@ -51,6 +51,12 @@ void sinks_set_console(struct sinks *s, bool on);
 int sinks_reopen(struct sinks *s);
 
 /*
+ * Other file, syslog and level; the rest of *p counts not. A file of the same
+ * name is opened anew. On error (negated errno) nothing has changed.
+ */
+int sinks_change(struct sinks *s, const struct sinks_params *p);
+
+/*
  * A flow as a log entry of its own: date, TAB, text in the file, the text alone
  * in syslog with level info. Not on the console.
  */

@@ -29,6 +29,8 @@
 #define REMOVED_(word, advice) { .name = word, .type = KEY_REMOVED, .help = advice }
 
 static const char *const schedulers[] = { "RR", "FIFO", NULL };
+/* In the order of enum log_level. */
+static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 static const struct schema_key keys[] = {
 	/* ---- top level ---- */
@@ -63,9 +65,11 @@ static const struct schema_key keys[] = {
 	  .flags = KEY_ZERO_DEFAULT, SYNC(ack_window), .unit = "messages",
 	  .help = "most messages received before one acknowledgement is sent" },
 	{ .name = "DisableInternalCache", .where = IN(NOTRACK), .type = KEY_BOOL,
-	  SYNC(disable_internal), .help = "turn kernel events into messages without keeping a copy" },
+	  SYNC(disable_internal), .flags = KEY_AT_START,
+	  .help = "turn kernel events into messages without keeping a copy" },
 	{ .name = "DisableExternalCache", .where = IN(FTFW) | IN(NOTRACK), .type = KEY_BOOL,
-	  SYNC(disable_external), .help = "put received states straight into the kernel" },
+	  SYNC(disable_external), .flags = KEY_AT_START,
+	  .help = "put received states straight into the kernel" },
 	{ .name = "StartupResync", .where = IN(FTFW) | IN(NOTRACK), .type = KEY_BOOL,
 	  SYNC(startup_resync), .help = "ask the peer for everything after the start" },
 	{ .name = "Peer", .where = IN(SYNC), BLOCK_(PEER, 1, 1),
@@ -125,12 +129,16 @@ static const struct schema_key keys[] = {
 	  .text = "/var/log/conntrackd.log", GENERAL(log_file), .help = "log to this file" },
 	{ .name = "Syslog", .where = IN(GENERAL), .type = KEY_FACILITY, .problem = BAD_IS_WARNING,
 	  GENERAL(syslog), .help = "log to syslog" },
+	{ .name = "LogLevel", .where = IN(GENERAL), .type = KEY_CHOICE, .choices = log_levels,
+	  .def = LOG_LVL_INFO + 1, GENERAL(log_level), .help = "least severe lines that are logged" },
 	{ .name = "LockFile", .where = IN(GENERAL), .type = KEY_PATH, .min = 1,
 	  .max = CONFIG_PATH - 1, .text = "/var/lock/conntrackd.lock", GENERAL(lock_file),
+	  .flags = KEY_AT_START,
 	  .help = "file that keeps a second daemon from starting" },
 	{ .name = "UNIX", .where = IN(GENERAL), BLOCK_(UNIX, 0, 0), .help = "control socket" },
 	{ .name = "Path", .where = IN(UNIX), .type = KEY_PATH, .min = 1,
 	  .max = CONFIG_SOCKET_PATH - 1, .text = "/var/run/conntrackd.ctl", GENERAL(socket_path),
+	  .flags = KEY_AT_START,
 	  .help = "name of the control socket" },
 	{ .name = "Backlog", .where = IN(UNIX), .type = KEY_IGNORED,
 	  .help = "the number of waiting clients is fixed" },
@@ -162,6 +170,7 @@ static const struct schema_key keys[] = {
 	{ .name = "Priority", .where = IN(SCHEDULER), NUMBER_(0, 99), GENERAL(sched_priority),
 	  .help = "scheduling priority" },
 	{ .name = "Systemd", .where = IN(GENERAL), .type = KEY_BOOL, .def = 1, GENERAL(systemd),
+	  .flags = KEY_AT_START,
 	  .help = "tell systemd about readiness, watchdog and stopping" },
 	{ .name = "Filter", .where = IN(GENERAL), BLOCK_(FILTER, 0, 2),
 	  .help = "which flows are handled at all" },

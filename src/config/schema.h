@@ -68,6 +68,7 @@ enum schema_addr { ADDR_LOCAL, ADDR_DEST, ADDR_IFACE, ADDR_COUNT };
 
 #define KEY_ZERO_DEFAULT 1u    /* 0 stands for the default */
 #define KEY_ZERO_UNSET   2u    /* 0 stands for "not set"; not printed */
+#define KEY_AT_START     4u    /* a running daemon cannot change it */
 
 struct schema_key {
 	const char *name;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/err.h"
+#include "base/str.h"
 #include "word.h"
 
 static char *place(struct reader *r, const struct schema_key *key)
@@ -128,8 +129,21 @@ static int set_facility(struct reader *r, const struct schema_key *key, const st
 	return 0;
 }
 
+/* "RR or FIFO" */
+static const char *choices_text(const struct schema_key *key, char *out, size_t cap)
+{
+	struct strbuf b;
+
+	strbuf_init(&b, out, cap);
+	for (uint32_t i = 0; key->choices[i]; i++)
+		strbuf_addf(&b, "%s%s", i == 0 ? "" : key->choices[i + 1] ? ", " : " or ",
+			    key->choices[i]);
+	return out;
+}
+
 static int set_choice(struct reader *r, const struct schema_key *key, const struct word *w)
 {
+	char text[128];
 	uint32_t i;
 
 	for (i = 0; key->choices[i]; i++) {
@@ -138,8 +152,8 @@ static int set_choice(struct reader *r, const struct schema_key *key, const stru
 			return 0;
 		}
 	}
-	return reader_bad(r, key, w, "unknown %s, expected %s or %s", key->name, key->choices[0],
-			  key->choices[1]);
+	return reader_bad(r, key, w, "unknown %s, expected %s", key->name,
+			  choices_text(key, text, sizeof(text)));
 }
 
 static int set_interface(struct reader *r, const struct schema_key *key, const struct word *w)

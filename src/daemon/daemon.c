@@ -62,7 +62,7 @@ static void on_signal(void *ctx, int signum)
 	struct daemon *d = ctx;
 
 	if (signum == SIGHUP)
-		sinks_reopen(d->sinks);
+		reload(d, NULL);
 	else
 		daemon_stop(d);
 }
@@ -90,19 +90,19 @@ static void repl_params_from(const struct config_sync *s, struct repl_params *p)
 	};
 }
 
-static struct engine *make_engine(struct daemon *d)
+void daemon_engine_params(struct daemon *d, const struct config *c, struct engine_params *p)
 {
-	const struct config_sync *s = &d->cfg->sync;
-	struct engine_params p = {
-		.seed = fresh_seed(),
+	const struct config_sync *s = &c->sync;
+
+	*p = (struct engine_params){
 		.npeers = s->n_peers,
 		.wire = { .window_scale = s->window_tracking, .no_timeout = s->commit_timeout != 0 },
-		.cache_limit = d->cfg->general.hash_limit,
+		.cache_limit = c->general.hash_limit,
 		.expect_sync = s->expect_sync,
 		.n_expect_helpers = s->n_expect_helpers,
 		.commit_timeout = s->commit_timeout,
 		.purge_timeout = s->purge_timeout,
-		.overrun_resync = d->cfg->general.overrun_resync,
+		.overrun_resync = c->general.overrun_resync,
 		.refresh_time = s->mode == REPL_ALARM ? s->refresh_time : 0,
 		.cache_timeout = s->mode == REPL_ALARM ? s->cache_timeout : 0,
 		.window_tracking = s->window_tracking,
@@ -110,11 +110,19 @@ static struct engine *make_engine(struct daemon *d)
 		.log = d->log,
 	};
 
-	_Static_assert(sizeof(p.expect_helpers) == sizeof(s->expect_helpers), "helper lists differ");
-	memcpy(p.expect_helpers, s->expect_helpers, sizeof(p.expect_helpers));
+	_Static_assert(sizeof(p->expect_helpers) == sizeof(s->expect_helpers), "helper lists differ");
+	memcpy(p->expect_helpers, s->expect_helpers, sizeof(p->expect_helpers));
 	for (uint8_t i = 0; i < s->n_peers; i++)
-		p.peer_names[i] = s->peers[i].name;
-	repl_params_from(s, &p.repl);
+		p->peer_names[i] = s->peers[i].name;
+	repl_params_from(s, &p->repl);
+}
+
+static struct engine *make_engine(struct daemon *d)
+{
+	struct engine_params p;
+
+	daemon_engine_params(d, d->cfg, &p);
+	p.seed = fresh_seed();
 	return engine_new(&p, clock_now());
 }
 
@@ -173,16 +181,24 @@ static int open_core(struct daemon *d)
 	return d->engine ? 0 : -ENOMEM;
 }
 
-static int open_log(struct daemon *d)
+void daemon_sinks_params(const struct config *c, struct sinks_params *p)
 {
-	const struct sinks_params p = {
-		.file = d->cfg->general.log_file,
-		.syslog = d->cfg->general.syslog,
+	*p = (struct sinks_params){
+		.file = c->general.log_file,
+		.syslog = c->general.syslog,
 		.console = true,               /* in the background too, until it serves */
-		.max = LOG_LVL_INFO,
+		.max = (enum log_level)(c->general.log_level - 1),
 		.wall = clock_wall,
 	};
-	int err = sinks_open(&p, &d->sinks);
+}
+
+static int open_log(struct daemon *d)
+{
+	struct sinks_params p;
+	int err;
+
+	daemon_sinks_params(d->cfg, &p);
+	err = sinks_open(&p, &d->sinks);
 
 	if (err < 0)
 		fprintf(stderr, "conntrackd: can't open log file `%s': %s\n", p.file, err_text(err));
@@ -268,12 +284,14 @@ static int serve(struct daemon *d, int ready)
 	return EXIT_SUCCESS;
 }
 
-int daemon_main(const struct config *cfg, bool background)
+int daemon_main(const struct config *cfg, const char *path, bool background)
 {
 	struct daemon d = { .cfg = cfg, .lock_fd = -1 };
+	char *absolute = realpath(path, NULL); /* the daemon changes to / */
 	bool is_parent = false;
 	int status = EXIT_FAILURE, ready = -1;
 
+	d.path = absolute ? absolute : path;
 	umask(0177);
 	signal(SIGPIPE, SIG_IGN);
 	if (background && process_background(&is_parent, &status, &ready) < 0)
@@ -287,5 +305,7 @@ int daemon_main(const struct config *cfg, bool background)
 	if (status == EXIT_SUCCESS)
 		log_notice(d.log, "---- shutdown received ----");
 	sinks_close(d.sinks);
+	reload_free(&d);
+	free(absolute);
 	return status;
 }

@@ -74,6 +74,11 @@ static void on_datagram(void *ctx, size_t link, const struct chan_msg *m)
 		links_heard(p->links, link);
 }
 
+static void peer_start(struct peer_links *p)
+{
+	links_start(p->links, p->d->loop, p->d->cfg->general.event_limit, on_datagram, p);
+}
+
 static int peer_open(struct daemon *d, const struct config_peer *c, struct peer_links *p)
 {
 	struct chan_params params[CONFIG_LINKS];
@@ -91,8 +96,68 @@ static int peer_open(struct daemon *d, const struct config_peer *c, struct peer_
 		.silence = d->cfg->sync.mode == REPL_ALARM ? 0 : SILENCE,
 		.drops_copies = d->cfg->sync.mode == REPL_FTFW,
 	});
-	links_start(p->links, d->loop, d->cfg->general.event_limit, on_datagram, p);
+	peer_start(p);
 	return 0;
+}
+
+/* ---- other peers, other links ---- */
+
+static bool same_links(const struct config_sync *a, uint8_t i, const struct config_sync *b,
+		       uint8_t j)
+{
+	const struct config_peer *p = &a->peers[i], *q = &b->peers[j];
+
+	if (p->n_links != q->n_links || p->default_link != q->default_link ||
+	    a->error_queue != b->error_queue)
+		return false;
+	for (uint8_t k = 0; k < p->n_links; k++)
+		if (!config_same_link(&p->links[k], &q->links[k]) ||
+		    port_is_shared(a, p, &p->links[k]) != port_is_shared(b, q, &q->links[k]))
+			return false;
+	return true;
+}
+
+static void peer_close(struct peer_links *p)
+{
+	if (p->links)
+		links_stop(p->links);
+	links_close(p->links);
+	streams_fini(&p->streams);
+	p->links = NULL;
+}
+
+/* Take over links that stay as they are. What they call back is where they will be. */
+static void peer_move(struct peer_links *to, struct peer_links *from)
+{
+	*to = *from;
+	from->links = NULL;
+	from->streams = (struct streams){ 0 };
+	links_stop(to->links);
+}
+
+int peers_replace(struct daemon *d, const struct config_sync *old, const uint8_t *from)
+{
+	const struct config_sync *s = &d->cfg->sync;
+	struct peer_links next[CONFIG_PEERS] = { 0 };
+	int err = 0;
+
+	for (uint8_t i = 0; i < s->n_peers; i++)
+		if (from[i] != ENGINE_NEW_PEER && d->peers[from[i]].links &&
+		    same_links(s, i, old, from[i]))
+			peer_move(&next[i], &d->peers[from[i]]);
+	peers_close(d);
+	memcpy(d->peers, next, sizeof(d->peers));
+	for (; d->n_peers < s->n_peers; d->n_peers++) {
+		struct peer_links *p = &d->peers[d->n_peers];
+
+		p->d = d;
+		p->index = d->n_peers;
+		if (p->links)
+			peer_start(p);
+		else if (!err)
+			err = peer_open(d, &s->peers[p->index], p);
+	}
+	return err;
 }
 
 int peers_open(struct daemon *d)
@@ -114,13 +179,8 @@ int peers_open(struct daemon *d)
 
 void peers_close(struct daemon *d)
 {
-	while (d->n_peers) {
-		struct peer_links *p = &d->peers[--d->n_peers];
-
-		links_stop(p->links);
-		links_close(p->links);
-		streams_fini(&p->streams);
-	}
+	while (d->n_peers)
+		peer_close(&d->peers[--d->n_peers]);
 }
 
 /* A batch for one peer. True: it has more, and its link takes it. */

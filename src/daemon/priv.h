@@ -42,7 +42,9 @@ struct stats_link;
 struct stats_queue;
 
 struct daemon {
-	const struct config *cfg;
+	const struct config *cfg;         /* in effect; of daemon_main()'s caller, or ... */
+	struct config *own;               /* ... this one, after a reload (reload.c); owned */
+	const char *path;                 /* of the file, absolute */
 	struct sinks *sinks;
 	const struct log *log;
 	struct loop *loop;
@@ -72,9 +74,18 @@ void tables_dump(struct daemon *d, bool expects);
 /* One slice of dump reading and of kernel operations. True: there is more to do. */
 bool tables_turn(struct daemon *d);
 
+/* Buffer and delivery as configured now. */
+int tables_change(struct daemon *d);
+
 /* ---- peers.c ---- */
 int peers_open(struct daemon *d);
 void peers_close(struct daemon *d);
+/*
+ * From the peers of an old configuration to those of d->cfg; from[] as for
+ * engine_reconfigure(). Links that are the same stay open. On error some peers are
+ * without links (NULL): call again with the old configuration.
+ */
+int peers_replace(struct daemon *d, const struct config_sync *old, const uint8_t *from);
 /* Send what the engine has for the peers, a slice. True: there is more. */
 bool peers_turn(struct daemon *d);
 /* All peers, where a command can name one. */
@@ -103,7 +114,20 @@ void admin_unlisten(struct daemon *d);
 void admin_close(struct daemon *d);
 void admin_job_done(struct daemon *d, uint64_t tag);
 
+/* ---- reload.c ---- */
+/*
+ * Read the configuration again and go on with it, without losing what is cached or
+ * under way. Log files are opened anew. CTD_ESYNTAX and others: refused, the old
+ * one stays; said says why, in any case it has what is to be said.
+ */
+int reload(struct daemon *d, struct strbuf *said);
+/* What a reload has left. */
+void reload_free(struct daemon *d);
+
 /* ---- daemon.c ---- */
+void daemon_engine_params(struct daemon *d, const struct config *c, struct engine_params *p);
+void daemon_sinks_params(const struct config *c, struct sinks_params *p);
+
 void daemon_stop(struct daemon *d);
 
 #endif

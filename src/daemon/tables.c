@@ -94,15 +94,26 @@ static void on_dump(void *ctx, unsigned int ready)
 	(void)ready;                           /* the turn hook reads */
 }
 
+static struct kernel_events_params events_params(const struct config *c)
+{
+	return (struct kernel_events_params){
+		.buffer = c->general.nl_buffer,
+		.max_growth = c->general.nl_buffer_max,
+		.expects = c->sync.expect_sync,
+		.reliable = c->general.events_reliable,
+	};
+}
+
+int tables_change(struct daemon *d)
+{
+	const struct kernel_events_params p = events_params(d->cfg);
+
+	return kernel_events_change(d->tables.events, &p, d->log);
+}
+
 int tables_open(struct daemon *d)
 {
-	const struct config_general *g = &d->cfg->general;
-	const struct kernel_events_params p = {
-		.buffer = g->nl_buffer,
-		.max_growth = g->nl_buffer_max,
-		.expects = d->cfg->sync.expect_sync,
-		.reliable = g->events_reliable,
-	};
+	const struct kernel_events_params p = events_params(d->cfg);
 	struct tables *t = &d->tables;
 	int err;
 

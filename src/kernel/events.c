@@ -32,9 +32,9 @@ struct kernel_events {
 	struct kernel_events_stats stats;
 };
 
-static int set_reliable(const struct nlsock *s)
+static int set_reliable(const struct nlsock *s, bool reliable)
 {
-	int on = 1;
+	int on = reliable;
 
 	if (setsockopt(s->fd, SOL_NETLINK, NETLINK_BROADCAST_ERROR, &on, sizeof(on)) < 0 ||
 	    setsockopt(s->fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on)) < 0)
@@ -87,7 +87,7 @@ struct kernel_events *kernel_events_new(const struct kernel_events_params *p,
 	if (*err)
 		goto out;
 	set_buffer(&ev->sk, p, log);
-	*err = p->reliable ? set_reliable(&ev->sk) : 0;
+	*err = p->reliable ? set_reliable(&ev->sk, true) : 0;
 	if (!*err)
 		return ev;
 out:
@@ -102,6 +102,18 @@ void kernel_events_free(struct kernel_events *ev)
 	nlsock_close(&ev->sk);
 	nlrx_free(ev->rx);
 	free(ev);
+}
+
+int kernel_events_change(struct kernel_events *ev, const struct kernel_events_params *p,
+			 const struct log *log)
+{
+	int err = set_reliable(&ev->sk, p->reliable);
+
+	if (err)
+		return err;
+	ev->max_growth = p->max_growth;
+	set_buffer(&ev->sk, p, log);
+	return 0;
 }
 
 int kernel_events_fd(const struct kernel_events *ev)

@@ -282,6 +282,30 @@ int sinks_reopen(struct sinks *s)
 	return 0;
 }
 
+int sinks_change(struct sinks *s, const struct sinks_params *p)
+{
+	const bool has_file = p->file && *p->file;
+	char *file = has_file ? strdup(p->file) : NULL;
+	int fd = -1;
+
+	if (has_file && !file)
+		return -ENOMEM;
+	if (has_file)
+		fd = open_file(file);
+	if (has_file && fd < 0) {
+		free(file);
+		return fd;
+	}
+	if (s->file_fd >= 0)
+		close(s->file_fd);
+	free(s->file);
+	s->file = file;
+	s->file_fd = fd;
+	s->syslog = p->syslog;
+	s->log.max = p->max;
+	return 0;
+}
+
 void sinks_get_stats(const struct sinks *s, struct sinks_stats *st)
 {
 	*st = s->stats;

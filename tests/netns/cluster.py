@@ -168,6 +168,15 @@ class Cluster:
         for node in self.nodes.values():
             node.daemon.wait_up()
 
+    def stop(self):
+        for node in self.nodes.values():
+            status = node.daemon.stop()
+            assert status == 0, f"daemon {node.name} ends with {status}"
+
+    def generate(self, node, word, count, rate):
+        """Start to create or delete flows at this rate; the caller waits and counts."""
+        return node.ns.start([self.flowgen, word, str(count), str(rate), str(node.next)])
+
     def create(self, node, count):
         self._generate(node, "create", count, node.next)
         node.next += count

@@ -47,19 +47,13 @@ def crash_each(c):
                "after it was back")
 
 
-def stop_all(c):
-    for node in c.nodes.values():
-        status = node.daemon.stop()
-        assert status == 0, f"daemon {node.name} ends with {status}"
-
-
 @test()
 def three_nodes(ctx):
     """All links use one port."""
     with cluster(ctx, 3) as c:
         full_mesh(ctx, c)
         crash_each(c)
-        stop_all(c)
+        c.stop()
 
 
 @test(limit=90)
@@ -68,7 +62,7 @@ def four_nodes(ctx):
     with cluster(ctx, 4) as c:
         full_mesh(ctx, c, own_ports=True)
         crash_each(c)
-        stop_all(c)
+        c.stop()
 
 
 @test()
@@ -96,7 +90,7 @@ def dead_peer(ctx):
             c.create(a, FLOWS)
             c.create(b, FLOWS)
         c.note(f"in step after {c.wait_in_step(5):.2f} s")
-        stop_all(c)
+        c.stop()
 
 
 @test()

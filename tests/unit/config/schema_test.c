@@ -363,6 +363,8 @@ static void default_text(const struct schema_key *key, char *out, size_t cap)
 		snprintf(out, cap, "Default: %u.", key->def);
 	if (key->type == KEY_BOOL)
 		snprintf(out, cap, "Default: %s.", key->def ? "on" : "off");
+	if (key->type == KEY_CHOICE && key->def)
+		snprintf(out, cap, "Default: %s.", key->choices[key->def - 1]);
 	if (key->type == KEY_PATH)
 		snprintf(out, cap, "Default: %s.", key->text);
 	if (key->type == KEY_BOOL_PATH || key->type == KEY_FACILITY || key->type == KEY_BOOL_LIST)
@@ -387,6 +389,26 @@ Test(man, states_the_defaults)
 				  entry);
 		}
 	}
+	free(page);
+}
+
+/* The section RELOAD names what cannot change. */
+Test(man, tells_what_a_reload_cannot_change)
+{
+	char *page = man_page(), *section = strstr(page, ".SH RELOAD\n"), want[80];
+	const struct schema_key *key;
+	size_t i, n = 0;
+
+	cr_assert(section);
+	*strstr(section, ".SH OLD") = '\0';
+	for (i = 0; (key = schema_row(i)); i++) {
+		snprintf(want, sizeof(want), "\n.BR %s ", key->name);
+		if (!(key->flags & KEY_AT_START))
+			continue;
+		cr_expect(strstr(section, want), "%s", key->name);
+		n++;
+	}
+	cr_expect_geq(n, 5);
 	free(page);
 }
 

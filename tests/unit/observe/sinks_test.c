@@ -195,6 +195,47 @@ Test(sinks, no_file_no_reopen)
 	sinks_flow(s, "nowhere");
 }
 
+Test(sinks, other_file_and_level)
+{
+	char other[128];
+	struct sinks_params q = p;
+	int open_before;
+
+	p.file = file;
+	open_sinks();
+	open_before = open_descriptors();
+	log_info(sinks_log(s), "one");
+	snprintf(other, sizeof(other), "%s.other", file);
+	q.file = other;
+	q.max = LOG_LVL_WARNING;
+	cr_assert_eq(sinks_change(s, &q), 0);
+	log_info(sinks_log(s), "two");
+	log_warning(sinks_log(s), "three");
+	cr_expect_null(strstr(content(file), "three\n"));
+	cr_expect_null(strstr(content(other), "two\n"));
+	cr_expect(strstr(content(other), "three\n"));
+	cr_expect_eq(open_descriptors(), open_before);
+	q.file = NULL;
+	cr_assert_eq(sinks_change(s, &q), 0);
+	log_error(sinks_log(s), "nowhere");
+	cr_expect_null(strstr(content(other), "nowhere\n"));
+	cr_expect_eq(open_descriptors(), open_before - 1);
+	unlink(other);
+}
+
+Test(sinks, another_file_that_cannot_be)
+{
+	struct sinks_params q = p;
+
+	p.file = file;
+	open_sinks();
+	q.file = "/no/such/folder/log";
+	q.max = LOG_LVL_ERROR;
+	cr_assert_eq(sinks_change(s, &q), -ENOENT);
+	log_info(sinks_log(s), "as before");
+	cr_expect(strstr(content(file), "as before\n"));
+}
+
 Test(sinks, open_errors)
 {
 	long n;
