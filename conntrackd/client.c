@@ -176,19 +176,40 @@ static int say_unhealthy(const struct cli *cli, const char *why)
 	return HEALTH_BAD;
 }
 
+/* What came, as text; fd is closed. False: nothing. */
+static bool read_reply(int fd, char *reply, size_t cap)
+{
+	const ssize_t n = pread(fd, reply, cap - 1, 0);
+
+	reply[n < 0 ? 0 : n] = '\0';
+	close(fd);
+	return n > 0;
+}
+
 static int health(const struct cli *cli, const struct config *c)
 {
 	char reply[4096];
-	ssize_t n;
 	const int fd = memfd_create("health", MFD_CLOEXEC);
 
 	if (fd < 0 || call(cli, c, fd) != EXIT_SUCCESS)
 		return say_unhealthy(cli, "no answer from the daemon");
-	n = pread(fd, reply, sizeof(reply) - 1, 0);
-	reply[n < 0 ? 0 : n] = '\0';
-	close(fd);
+	read_reply(fd, reply, sizeof(reply));
 	fputs(reply, stdout);
 	return health_status(reply);
+}
+
+/* The daemon's words, and success only if it took the configuration over. */
+static int reload(const struct cli *cli, const struct config *c)
+{
+	char reply[8192];
+	const int fd = memfd_create("reload", MFD_CLOEXEC);
+	bool done;
+
+	if (fd < 0 || call(cli, c, fd) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	done = read_reply(fd, reply, sizeof(reply)) && !strstr(reply, "reload refused");
+	fputs(reply, done ? stdout : stderr);
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run_client(const struct cli *cli, const struct config *c)
@@ -204,6 +225,8 @@ static int run_client(const struct cli *cli, const struct config *c)
 	}
 	if (cli->request.cmd == CONTROL_HEALTH)
 		return health(cli, c);
+	if (cli->request.cmd == CONTROL_RELOAD)
+		return reload(cli, c);
 	return cli->watch ? watch(cli, c) : call(cli, c, STDOUT_FILENO);
 }
 

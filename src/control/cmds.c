@@ -57,6 +57,8 @@ static const struct control_command commands[CONTROL_CMDS] = {
 	[CONTROL_HEALTH] = { CONTROL_HEALTH, 0, "health", NULL,
 			     "say in one line and by exit status 0, 1 or 2 whether all is well",
 			     JSON },
+	[CONTROL_RELOAD] = { CONTROL_RELOAD, 0, "reload", NULL,
+			     "read the configuration again, losing nothing", CHANGES },
 };
 
 /* An argument word, what it selects, and whether it is an outdated one. */

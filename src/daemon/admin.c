@@ -143,18 +143,38 @@ static int start_listing(struct daemon *d, struct control_client *cl,
 	return 0;
 }
 
-static int start_report(struct daemon *d, struct control_client *cl,
-			const struct control_request *rq, int peer)
+/* An answer that is there at once. */
+static struct admin_job *text_new(struct daemon *d, struct control_client *cl, struct strbuf *b)
 {
 	struct admin_job *j = job_new(d, cl, REPLY_TEXT);
+
+	if (j && text_begin(j, b) < 0) {
+		job_free(d, j);
+		return NULL;
+	}
+	return j;
+}
+
+static int start_reload(struct daemon *d, struct control_client *cl)
+{
 	struct strbuf b;
+	struct admin_job *j = text_new(d, cl, &b);
 
 	if (!j)
 		return -ENOMEM;
-	if (text_begin(j, &b) < 0) {
-		job_free(d, j);
+	(void)reload(d, &b);                   /* the text says how it went */
+	j->len = b.len;
+	return 0;
+}
+
+static int start_report(struct daemon *d, struct control_client *cl,
+			const struct control_request *rq, int peer)
+{
+	struct strbuf b;
+	struct admin_job *j = text_new(d, cl, &b);
+
+	if (!j)
 		return -ENOMEM;
-	}
 	report_make(d, rq, peer, &b);
 	j->len = b.len;
 	return 0;
@@ -182,7 +202,7 @@ static int start_job(struct daemon *d, struct control_client *cl, enum admin_cmd
 static bool acts_on_sync(enum control_cmd cmd)
 {
 	return cmd != CONTROL_KILL && cmd != CONTROL_REPORT && cmd != CONTROL_STATUS &&
-	       cmd != CONTROL_HEALTH;
+	       cmd != CONTROL_HEALTH && cmd != CONTROL_RELOAD;
 }
 
 static bool is_rsqueue(const struct control_request *rq)
@@ -225,6 +245,8 @@ static int on_start(void *ctx, struct control_client *cl, const struct control_r
 	case CONTROL_HEALTH:
 		return is_rsqueue(rq) ? start_listing(d, cl, rq, peer) :
 					start_report(d, cl, rq, peer);
+	case CONTROL_RELOAD:
+		return start_reload(d, cl);
 	case CONTROL_KILL:
 		if (!job_new(d, cl, REPLY_UNTIL_END))
 			return -ENOMEM;

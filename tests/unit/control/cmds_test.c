@@ -23,13 +23,13 @@ static struct control_request ask(char letter, const char *word)
 
 Test(cmds, every_letter_has_its_command)
 {
-	const char letters[] = "cfFRieBntks";         /* and two words */
+	const char letters[] = "cfFRieBntks";         /* and three words */
 	unsigned int seen = 0;
 	size_t i;
 
 	for (i = 0; letters[i]; i++)
 		seen |= 1u << control_command_by_letter(letters[i])->cmd;
-	seen |= 1u << CONTROL_STATUS | 1u << CONTROL_HEALTH;
+	seen |= 1u << CONTROL_STATUS | 1u << CONTROL_HEALTH | 1u << CONTROL_RELOAD;
 	cr_assert_eq(seen, (1u << CONTROL_CMDS) - 1);
 	cr_assert_null(control_command_by_letter('x'));
 	cr_assert_null(control_command_by_letter('\0'));
@@ -162,6 +162,7 @@ Test(cmds, lines_with_form_and_filter)
 	check_line("stats rs json", "stats rsqueue json");
 	check_line("status json", "status json");
 	check_line("health", "health");
+	check_line("reload", "reload");
 	check_line("commit ct json peer=b", "commit ct peer=b json");
 	check_line("dump-internal json filter=proto tcp  not port 22",
 		   "dump-internal json filter=proto tcp  not port 22");
