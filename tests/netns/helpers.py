@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Protocols that announce further connections, across a failover and back.
+
+Real programs talk through a pair whose rules let only control connections pass,
+and what is expected because of them. The texts they exchange are translated to
+addresses of another length, so that sequence numbers shift.
+"""
+import re
+import socket
+import sys
+
+from harness import main, test
+from lab import CLIENT4, SERVER4, SERVER6
+from netns import wait_for
+from programs import (HELPERS, STRICT, Download, FtpServer, FtpSession, Sipp, TftpFetch, TftpServer,
+                      curl)
+from scenario import PRIMARY, start_pair
+
+OUTSIDE = "10.20.0.254"         # what the server takes the client for
+PUBLIC = "10.10.0.254"          # where the client finds a server that is behind the pair
+DNAT = f"""
+table ip public {{
+    chain inside {{
+        type nat hook prerouting priority dstnat;
+        iifname "lan0" ip daddr {PUBLIC} dnat to {SERVER4}
+    }}
+}}
+"""
+
+
+def pair(ctx, lab, rules="", options="ExpectationSync On", **config):
+    for node in (lab.a, lab.b):
+        node.ns.nft(HELPERS + STRICT + rules)
+    start_pair(lab, ctx.ctd, options=options, **config)
+
+
+def expected(node, option):
+    """Expected tuples a cache listing shows, master included, without ages."""
+    lines = node.daemon.ok(option, "expect").splitlines()
+    return {re.sub(r" *\[.*", "", line) for line in lines}
+
+
+def in_kernel(node):
+    """Expectations in the kernel of a node."""
+    return node.ns.run(["conntrack", "-L", "expect"]).stdout.splitlines()
+
+
+def helped(node, name):
+    """Flows in the kernel of a node that have this helper."""
+    lines = node.ns.run(["conntrack", "-L"]).stdout.splitlines()
+    return [line for line in lines if f"helper={name}" in line]
+
+
+def settled(lab, owner, backup, count):
+    """The backup holds the owner's flows and its `count` expectations."""
+    lab.wait_in_step(20, owner, backup)
+    wait_for(lambda: len(expected(owner, "-i")) == count, 20, f"{count} expectations with -i")
+    wait_for(lambda: expected(owner, "-i") == expected(backup, "-e"), 20,
+             "the same expectations with -e")
+
+
+def fail_over(lab, old, new):
+    lab.cut(old)
+    old.daemon.crash()
+    for word, result in lab.take_over(new, PRIMARY).items():
+        assert result.code == 0, f"{word} exits {result.code}: {result.err}"
+
+
+def come_back(lab, node):
+    """The old primary returns as a backup and fetches the state."""
+    lab.revive(node)
+    node.daemon.restart_after_power_loss()
+    for word in ("-t", "-n"):
+        node.daemon.ok(word)
+
+
+# --- FTP ---
+
+class FtpStory:
+    """Control connections in all states, which live through every failover."""
+
+    def __init__(self, ctx, lab, server, active, v6=False):
+        self.lab, self.server, self.active = lab, server, active
+        self.files = FtpServer(lab, v6)
+        self.url = f"ftp://[{server}]/" if v6 else f"ftp://{server}/"
+        self.idle = self._session()
+        self.waiting = self._session()
+        self.download = None
+
+    def _session(self):
+        """With a few transfers behind it: each announcement shifts the numbers further."""
+        session = FtpSession(self.lab, self.server, self.active)
+        for _ in range(3):
+            self._same(session.fetch(), "before")
+        return session
+
+    def _same(self, got, when, name="small"):
+        assert got == self.files.sums[name], f"another file {when}"
+
+    def before(self):
+        """What is under way when the power fails. How many expectations there are."""
+        self.download = Download(self.lab, self.server, self.active)
+        self.waiting.announce()
+        return 1
+
+    def after(self):
+        assert self.download.is_alive(), "the download ended before the failover"
+        self._same(self.waiting.fetch_announced(), "over the announced connection")
+        self._same(self.idle.fetch(), "over an old control connection")
+        self._same(self.waiting.fetch(), "after the announced one")
+        self._same(self.download.finish(), "in the running transfer", "big")
+        self._same(curl(self.lab, self.url + "small", *(("-P", "-") if self.active else ())),
+                   "with curl")
+        session = self._session()
+        session.close()
+
+
+def ftp(ctx, server=SERVER4, active=False, rules="", v6=False, **config):
+    """There and back."""
+    with ctx.lab() as lab:
+        pair(ctx, lab, rules, **config)
+        story = FtpStory(ctx, lab, server, active, v6)
+        for old, new in ((lab.a, lab.b), (lab.b, lab.a)):
+            settled(lab, old, new, story.before())
+            fail_over(lab, old, new)
+            assert len(helped(new, "ftp")) >= 3, helped(new, "ftp")
+            story.after()
+            if new is lab.b:
+                come_back(lab, old)
+
+
+@test(limit=120)
+def ftp_snat_passive(ctx):
+    ftp(ctx)
+
+
+@test(limit=120)
+def ftp_snat_active(ctx):
+    ftp(ctx, active=True)
+
+
+@test(limit=120)
+def ftp_dnat_passive(ctx):
+    ftp(ctx, server=PUBLIC, rules=DNAT)
+
+
+@test(limit=120)
+def ftp_dnat_active(ctx):
+    ftp(ctx, server=PUBLIC, rules=DNAT, active=True)
+
+
+@test(limit=120)
+def ftp_ipv6_passive(ctx):
+    ftp(ctx, server=SERVER6, v6=True)
+
+
+@test(limit=120)
+def ftp_ipv6_active(ctx):
+    ftp(ctx, server=SERVER6, v6=True, active=True)
+
+
+@test(limit=120)
+def ftp_notrack(ctx):
+    ftp(ctx, mode="NOTRACK")
+
+
+@test()
+def classic_expectation(ctx):
+    """Seen on the primary, on the backup, and in the backup's kernel, step by step."""
+    with ctx.lab() as lab:
+        pair(ctx, lab)
+        FtpServer(lab)
+        session = FtpSession(lab, SERVER4)
+        session.announce()
+        settled(lab, lab.a, lab.b, 1)
+        for node, option in ((lab.a, "-i"), (lab.b, "-e")):
+            line, = expected(node, option)
+            assert f" dport={session.port()} " in line and line.endswith("helper=ftp"), line
+        assert not in_kernel(lab.b) and not helped(lab.b, "ftp")
+        lab.b.daemon.ok("-c", "ct")
+        assert len(helped(lab.b, "ftp")) == 1 and not in_kernel(lab.b)
+        lab.b.daemon.ok("-c", "expect")
+        line, = in_kernel(lab.b)
+        assert f" dport={session.port()} " in line and "helper=ftp" in line, line
+        left = int(re.match(r"\d+", line)[0])
+        assert 200 < left < 300, f"not the remaining lifetime: {line}"
+        assert not expected(lab.b, "-e") - expected(lab.a, "-i")
+        lab.b.daemon.ok("-f")
+        assert not expected(lab.b, "-e") and not expected(lab.b, "-i")
+        lab.b.daemon.ok("-R", "expect")
+        wait_for(lambda: expected(lab.b, "-i"), 10, "-R expect fills the internal cache")
+        lab.b.daemon.ok("-F", "expect")
+        assert not in_kernel(lab.b)
+
+
+@test()
+def helper_allow_list(ctx):
+    """ExpectationSync { sip } leaves out those of FTP."""
+    with ctx.lab() as lab:
+        pair(ctx, lab, options="ExpectationSync {\nsip\n}")
+        FtpServer(lab)
+        session = FtpSession(lab, SERVER4)
+        session.announce()
+        wait_for(lambda: in_kernel(lab.a), 10, "the kernel of a expects the connection")
+        lab.wait_in_step()
+        assert not expected(lab.a, "-i") and not expected(lab.b, "-e")
+
+
+# --- TFTP ---
+
+@test(limit=120)
+def w11_tftp(ctx):
+    """Asked before the failover, answered after it, from a port nobody has spoken to."""
+    with ctx.lab() as lab:
+        pair(ctx, lab)
+        server = TftpServer(lab, SERVER4)
+        assert TftpFetch(lab, SERVER4).finish() == server.files.sums["small"]
+        for old, new in ((lab.a, lab.b), (lab.b, lab.a)):
+            server.halt()
+            fetch = TftpFetch(lab, SERVER4)
+            settled(lab, old, new, 1)
+            fail_over(lab, old, new)
+            server.go_on()
+            assert fetch.finish() == server.files.sums["small"], "another file"
+            if new is lab.b:
+                come_back(lab, old)
+
+
+# --- SIP ---
+
+def media(lab, where, port):
+    def make():
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((CLIENT4 if where == "cl" else SERVER4, port))
+        sock.settimeout(10)
+        return sock
+    return lab.ns[where].socket(make)
+
+
+@test(limit=120)
+def w11_sip(ctx):
+    """It rings, the primary dies, the callee answers, and both talk."""
+    with ctx.lab() as lab:
+        pair(ctx, lab)
+        with media(lab, "cl", 16000) as near, media(lab, "sv", 17000) as far:
+            callee = Sipp(lab, "sv", "sip_uas", "-i", SERVER4, "-p", "5060")
+            wait_for(lambda: ":5060 " in lab.ns["sv"].run(["ss", "-Hlun"]).stdout, 20,
+                     "the callee listens", 0.05)
+            caller = Sipp(lab, "cl", "sip_uac", "-i", CLIENT4, "-p", "5060", SERVER4)
+            caller.wait_said("180 Ringing")
+            callee.halt()
+            wait_for(lambda: expected(lab.a, "-i"), 10, "media are expected")
+            settled(lab, lab.a, lab.b, len(expected(lab.a, "-i")))
+            fail_over(lab, lab.a, lab.b)
+            assert helped(lab.b, "sip")
+            far.sendto(b"early media", (OUTSIDE, 16000))
+            assert near.recv(100) == b"early media"
+            callee.go_on()
+            caller.wait_said("ACK sip")
+            near.sendto(b"hello", (SERVER4, 17000))
+            assert far.recv(100) == b"hello"
+            callee.finish()
+            caller.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
