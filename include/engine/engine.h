@@ -24,6 +24,7 @@
 #include "base/tick.h"
 #include "cache/cache.h"
 #include "failover/commit.h"
+#include "failover/direct.h"
 #include "flow/filter.h"
 #include "flow/kernel_op.h"
 #include "repl/repl.h"
@@ -48,6 +49,7 @@ struct engine_params {
 	uint32_t refresh_time;       /* s within which each entry is announced again, 0 = never */
 	uint32_t cache_timeout;      /* s after which an unconfirmed external entry goes, 0 = never */
 	bool window_tracking;
+	bool no_external;            /* DisableExternalCache: what peers say goes into the kernel at once */
 	const struct filter *filter; /* borrowed for the life of the engine; NULL = all */
 	const struct log *log;       /* borrowed; called synchronously, must not call back */
 };
@@ -235,6 +237,7 @@ struct engine_stats {
 	uint64_t msgs_in, msgs_out, dgrams_out;
 	uint8_t npeers;
 	struct repl_stats peer[ENGINE_PEERS];
+	struct direct_stats direct;              /* no_external, peers summed */
 	bool commit_running;
 	struct commit_stats last_commit;
 	tick_t last_commit_took;

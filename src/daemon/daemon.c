@@ -106,6 +106,7 @@ void daemon_engine_params(struct daemon *d, const struct config *c, struct engin
 		.refresh_time = s->mode == REPL_ALARM ? s->refresh_time : 0,
 		.cache_timeout = s->mode == REPL_ALARM ? s->cache_timeout : 0,
 		.window_tracking = s->window_tracking,
+		.no_external = s->disable_external,
 		.filter = d->filter,
 		.log = d->log,
 	};
@@ -219,7 +220,6 @@ static void warn_unsupported(const struct daemon *d)
 
 	warn(d, c->has_stats, "the section Stats");
 	warn(d, c->sync.disable_internal, "DisableInternalCache");
-	warn(d, c->sync.disable_external, "DisableExternalCache");
 	warn(d, c->general.poll_secs != 0, "PollSecs");
 }
 
@@ -234,6 +234,8 @@ static int build(struct daemon *d, bool background)
 	if (open_lock(d) < 0)
 		return -EWOULDBLOCK;
 	warn_unsupported(d);
+	if (d->cfg->sync.disable_external)
+		log_notice(d->log, "disabling external cache");
 	process_schedule(&d->cfg->general, d->log);
 	err = open_core(d);
 	if (!err)

@@ -40,6 +40,7 @@ static void gather(struct daemon *d, int peer, struct figures *f)
 	f->view = (struct stats_view){
 		.engine = &f->engine,
 		.sync = d->cfg->has_sync,
+		.no_external = d->cfg->sync.disable_external,
 		.ftfw = d->cfg->sync.mode == REPL_FTFW,
 		.links = f->links,
 	};

@@ -19,15 +19,20 @@ static struct cache *make_cache(struct engine *e, const struct pack_ops *ops, ui
 
 bool engine_peer_open(struct engine *e, struct peer *p, const char *name, tick_t now)
 {
+	const uint8_t slots = e->p.no_external ? DIRECT_SLOTS : 0;
+
 	p->name = name ? name : "";
 	p->repl = repl_new(&e->p.repl, &e->rng, now);
-	p->flows = make_cache(e, &pack_flow, 0);
-	p->expects = make_cache(e, &pack_expect, 0);
-	return p->repl && p->flows && p->expects;
+	p->flows = make_cache(e, &pack_flow, slots);
+	p->expects = make_cache(e, &pack_expect, slots);
+	if (!p->repl || !p->flows || !p->expects)
+		return false;
+	return !e->p.no_external || copies_open(e, p) == 0;
 }
 
 void engine_peer_close(struct peer *p)
 {
+	direct_free(p->direct);
 	repl_free(p->repl);
 	cache_free(p->flows);
 	cache_free(p->expects);
@@ -117,6 +122,7 @@ tick_t engine_deadline(const struct engine *e)
 
 	if (jobs_pending(e))
 		return 0;
+	t = tick_min(t, copies_deadline(e));
 	for (uint8_t i = 0; i < e->npeers; i++)
 		t = tick_min(t, repl_deadline(e->peers[i].repl));
 	return t;
@@ -128,6 +134,7 @@ void engine_tick(struct engine *e, tick_t now)
 		if (repl_deadline(e->peers[i].repl) <= now)
 			repl_tick(e->peers[i].repl, now);
 	refresh_tick(e, now);
+	copies_tick(e, now);
 	view_tick(e);
 	local_queue_all_done(e, now);
 	jobs_tick(e, now);

@@ -15,6 +15,9 @@
 #define COOKIE_COMMIT 1u
 #define COOKIE_FLUSH  2u
 #define COOKIE_FETCH  3u
+#define COOKIE_COPIES 4u
+#define COOKIE_BITS   3
+#define COOKIE_MASK   7u
 #define SWEEP_SLICE   4096u
 
 /* ---- dumps ---- */
@@ -102,7 +105,9 @@ void engine_dump_flow(struct engine *e, tick_t now, const struct flow *f)
 		queue_delete(e, &op);
 		return;
 	}
+	e->loading = e->dumps[0].purpose == DUMP_LOAD ? ENTRY_LOADED : 0;
 	local_dump_flow(e, now, f, e->dumps[0].purpose == DUMP_OVERRUN);
+	e->loading = 0;
 }
 
 void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x)
@@ -241,6 +246,10 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
 	log_notice(e->p.log, e->commit_what == ADMIN_FLOWS ? "committing conntrack cache" :
 		   e->commit_what == ADMIN_EXPECTS ? "committing expectation cache" :
 		   "committing all external caches");
+	if (e->p.no_external) {
+		e->commit_what = 0;            /* it is all in the kernel */
+		return 0;
+	}
 	e->commit_tag = tag;
 	e->commit_start = now;
 	e->commit_peer = 0;
@@ -258,7 +267,7 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
 }
 
 /* One line with both tuples of both flows. */
-static void log_clash(struct engine *e, const struct commit_failure *f)
+static void log_clash(struct engine *e, const char *what, const struct commit_failure *f)
 {
 	char mine[PRINT_LINE_MAX], theirs[PRINT_LINE_MAX];
 	struct flow ours = f->flow;
@@ -270,11 +279,12 @@ static void log_clash(struct engine *e, const struct commit_failure *f)
 	print_flow(&b, &ours, false);
 	strbuf_init(&b, theirs, sizeof(theirs));
 	print_flow(&b, &f->holder, false);
-	log_warning(e->p.log, "commit: not injected: %s: its place is held by a living flow: %s",
-		    mine, theirs);
+	log_warning(e->p.log, "%s: not injected: %s: its place is held by a living flow: %s",
+		    what, mine, theirs);
 }
 
-static void log_failure(struct engine *e, tick_t now, const struct commit_failure *f)
+void jobs_log_failure(struct engine *e, tick_t now, const char *what,
+		      const struct commit_failure *f)
 {
 	char line[PRINT_LINE_MAX];
 	struct strbuf b;
@@ -282,7 +292,7 @@ static void log_failure(struct engine *e, tick_t now, const struct commit_failur
 	if (!ratelim_ok(&e->commit_log, now))
 		return;
 	if (f->clash) {
-		log_clash(e, f);
+		log_clash(e, what, f);
 		return;
 	}
 	strbuf_init(&b, line, sizeof(line));
@@ -290,7 +300,7 @@ static void log_failure(struct engine *e, tick_t now, const struct commit_failur
 		print_expect(&b, &f->expect);
 	else
 		print_flow(&b, &f->flow, false);
-	log_error(e->p.log, "commit-create: %s: %s", err_text(f->err), line);
+	log_error(e->p.log, "%s-create: %s: %s", what, err_text(f->err), line);
 }
 
 /* ---- operations ---- */
@@ -322,31 +332,45 @@ size_t engine_kernel_ops(struct engine *e, tick_t now, struct kernel_op *ops, si
 		n = commit_next(e->commit, now, ops, cap);
 		if (n) {
 			for (size_t i = 0; i < n; i++)
-				ops[i].cookie = ops[i].cookie << 2 | COOKIE_COMMIT;
+				ops[i].cookie = ops[i].cookie << COOKIE_BITS | COOKIE_COMMIT;
 			return n;
 		}
 		if (!commit_finished(e->commit))
 			return 0;              /* slice used up; engine_deadline() says now */
 		commit_advance(e, now);
 	}
-	return flush_ops(e, ops, cap);
+	n = copies_ops(e, now, ops, cap);
+	for (size_t i = 0; i < n; i++)
+		ops[i].cookie = ops[i].cookie << COOKIE_BITS | COOKIE_COPIES;
+	return n ? n : flush_ops(e, ops, cap);
+}
+
+static void take_result(struct engine *e, tick_t now, const struct kernel_op *done)
+{
+	struct commit_failure fail;
+	struct kernel_op op = *done;
+
+	op.cookie >>= COOKIE_BITS;
+	switch (done->cookie & COOKIE_MASK) {
+	case COOKIE_COMMIT:
+		if (e->commit && commit_result(e->commit, now, &op, &fail))
+			jobs_log_failure(e, now, "commit", &fail);
+		break;
+	case COOKIE_FETCH:
+		fetch_result(e, now, done);
+		break;
+	case COOKIE_COPIES:
+		copies_result(e, now, &op);
+		break;
+	default:
+		break;
+	}
 }
 
 void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op *ops, size_t n)
 {
-	struct commit_failure fail;
-	struct kernel_op op;
-
-	for (size_t i = 0; i < n; i++) {
-		if ((ops[i].cookie & 3) == COOKIE_FETCH)
-			fetch_result(e, now, &ops[i]);
-		if ((ops[i].cookie & 3) != COOKIE_COMMIT || !e->commit)
-			continue;
-		op = ops[i];
-		op.cookie >>= 2;
-		if (commit_result(e->commit, now, &op, &fail))
-			log_failure(e, now, &fail);
-	}
+	for (size_t i = 0; i < n; i++)
+		take_result(e, now, &ops[i]);
 	if (!e->deleteq_len && !e->dump_running && e->ndumps && !e->sweeping &&
 	    e->dumps[0].purpose == DUMP_FLUSH)
 		dump_finish(e);

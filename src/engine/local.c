@@ -143,7 +143,7 @@ uint8_t local_flags(const struct engine *e, uint32_t kind, bool fresh, bool send
 {
 	const uint8_t told = send ? 0 : ENTRY_SILENT;
 
-	return (uint8_t)((fresh || !send ? 0 : ENTRY_UPDATE) | told | e->gen[kind]);
+	return (uint8_t)((fresh || !send ? 0 : ENTRY_UPDATE) | told | e->gen[kind] | e->loading);
 }
 
 static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool send)
@@ -264,7 +264,7 @@ void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum eve
 	e->st.events++;
 	if (!send)
 		e->st.events_own++;
-	if (!flow_has_key(f))
+	if (!flow_has_key(f) || copies_event(e, k, o, f))
 		return;
 	ref = cache_find(e->flows, f);
 	if (k == EVENT_DESTROY) {
@@ -331,7 +331,8 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 		return;
 	}
 	if (!ref) {
-		flow_add(e, now, f, send);
+		if (!copies_have(e, f))
+			flow_add(e, now, f, send);
 		return;
 	}
 	cache_get(e->flows, ref, &cur);
@@ -339,6 +340,28 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 		flow_refresh(e, now, ref, f);
 	else
 		flow_put(e, now, ref, f, (cur.has & ~f->has) != 0, true);
+}
+
+void local_lives(struct engine *e, tick_t now, const struct flow *f)
+{
+	const cache_ref ref = cache_find(e->flows, f);
+
+	if (!filter_pass(e->p.filter, f, true))
+		return;
+	if (ref)
+		flow_put(e, now, ref, f, true, true);
+	else
+		flow_add(e, now, f, true);
+}
+
+bool local_cede(struct engine *e, const struct flow *f)
+{
+	const cache_ref ref = cache_find(e->flows, f);
+
+	if (!ref || !(*cache_flags(e->flows, ref) & ENTRY_LOADED))
+		return false;
+	local_drop(e, OBJ_FLOW, ref);
+	return true;
 }
 
 /* ---- sweep and flush ---- */

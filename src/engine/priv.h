@@ -19,6 +19,7 @@
 #define ENTRY_HELD   0x08u      /* expectation whose master is not known yet */
 #define ENTRY_SILENT 0x10u      /* changed without telling the peers */
 #define ENTRY_FETCH  0x20u      /* flow that the kernel is about to be asked for */
+#define ENTRY_LOADED 0x40u      /* was there at the start, no event told of it since */
 
 #define FETCH_MAX    1024u      /* such flows at a time, power of two */
 #define HELD_MAX     256u       /* expectations held back at a time */
@@ -93,6 +94,7 @@ struct peer {
 	struct repl *repl;
 	struct cache *flows, *expects;         /* external */
 	struct zone_set zones;                 /* of the flows, ever */
+	struct direct *direct;                 /* DisableExternalCache, else NULL */
 	struct bulk_walk bulk;
 	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
 	bool catching_up;                      /* flows with extras are announced once more */
@@ -119,6 +121,7 @@ struct engine {
 	struct side_counts count[2];           /* internal: flows, expectations */
 	bool partial[2];                       /* by kind: emptied, and not filled again from the kernel */
 	bool cleared[2];                       /* by kind: emptied during the present dump */
+	uint8_t loading;                       /* ENTRY_LOADED while the first dump comes in, else 0 */
 	uint8_t gen[2];                        /* by object kind: ENTRY_GEN or 0, the current one */
 
 	struct zone_set zones;                 /* of flows of the internal cache, ever */
@@ -164,6 +167,7 @@ struct engine {
 	struct effect effects[16];
 	uint32_t neffects;
 
+	uint8_t copies_turn;                   /* whose copies are written next */
 	struct ratelim full_log, resync_log;
 	struct engine_stats st;                /* the counters that live here */
 };
@@ -188,6 +192,11 @@ void local_queue_all_done(struct engine *e, tick_t now);
 void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send);
 /* One slice of the sweep after a dump; false when it is through. */
 bool local_sweep(struct engine *e, tick_t now, uint32_t budget);
+
+/* This flow lives here, whatever a peer says of it: tell all. */
+void local_lives(struct engine *e, tick_t now, const struct flow *f);
+/* A peer says that it owns this flow. True: it was ours only because it was there at the start. */
+bool local_cede(struct engine *e, const struct flow *f);
 
 /* Hand an entry's present state to every session. */
 void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
@@ -231,7 +240,24 @@ bool view_sweeping(const struct engine *e);
 /* "what": ADMIN_PEER() bits. */
 void remote_clear(struct engine *e, bool expects, uint32_t what);
 
+/* ---- copies.c: DisableExternalCache ---- */
+int copies_open(struct engine *e, struct peer *p);
+/*
+ * A kernel event. True: it is about a copy made for a peer, or an operation of
+ * ours, and there is nothing more to do.
+ */
+bool copies_event(struct engine *e, enum event_kind k, enum event_origin o, const struct flow *f);
+/* Is the kernel's flow a copy made for a peer? */
+bool copies_have(const struct engine *e, const struct flow *f);
+size_t copies_ops(struct engine *e, tick_t now, struct kernel_op *ops, size_t cap);
+void copies_result(struct engine *e, tick_t now, const struct kernel_op *op);
+void copies_tick(struct engine *e, tick_t now);
+tick_t copies_deadline(const struct engine *e);
+
 /* ---- jobs.c ---- */
+/* What the kernel did not take; "what" is the beginning of the line. */
+void jobs_log_failure(struct engine *e, tick_t now, const char *what,
+		      const struct commit_failure *f);
 int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_t tag);
 int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag);
 void jobs_tick(struct engine *e, tick_t now);

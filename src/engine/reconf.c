@@ -144,6 +144,7 @@ static void take(struct engine *e, const struct engine_params *p)
 	e->p.node_id = old.node_id;
 	e->p.repl.mode = old.repl.mode;
 	e->p.expect_sync = old.expect_sync;
+	e->p.no_external = old.no_external;
 	e->p.log = old.log;
 }
 

@@ -47,8 +47,17 @@ static void count_add(struct side_counts *n, int err)
 		n->add_full++;
 }
 
+/* The entry of obj, or 0; one that only waits to leave the kernel is none. */
+static cache_ref find(const struct peer *p, uint32_t kind, const void *obj, bool *leaving)
+{
+	const cache_ref ref = cache_find(kind == OBJ_FLOW ? p->flows : p->expects, obj);
+
+	*leaving = ref && p->direct && direct_ended(p->direct, kind == OBJ_EXPECT, ref);
+	return ref;
+}
+
 /* Store obj, which is complete (fresh) or to be kept as it is, as confirmed now. */
-static void store(tick_t now, struct peer *p, uint32_t kind, cache_ref ref, const void *obj)
+static cache_ref store(tick_t now, struct peer *p, uint32_t kind, cache_ref ref, const void *obj)
 {
 	struct cache *c = kind == OBJ_FLOW ? p->flows : p->expects;
 	struct side_counts *n = &p->count[kind];
@@ -66,16 +75,18 @@ static void store(tick_t now, struct peer *p, uint32_t kind, cache_ref ref, cons
 	}
 	if (ref)                               /* also when memory was short: it is confirmed */
 		*cache_flags(c, ref) = p->view.gen;
+	return ref;
 }
 
 static void erase(struct peer *p, uint32_t kind, cache_ref ref)
 {
-	if (!ref) {
+	if (!ref || (p->direct && !direct_end(p->direct, kind == OBJ_EXPECT, ref))) {
 		p->count[kind].del_missing++;
 		return;
 	}
-	cache_del(kind == OBJ_FLOW ? p->flows : p->expects, ref);
 	p->count[kind].del_ok++;
+	if (!p->direct)
+		cache_del(kind == OBJ_FLOW ? p->flows : p->expects, ref);
 }
 
 /*
@@ -99,36 +110,44 @@ static void forget_plain(struct peer *p, const struct flow *f)
 	cache_get(p->flows, ref, &plain);
 	if (!((plain.has ^ f->has) & (FLOW_HAS_PORTS | FLOW_HAS_ZONE_ORIG)))
 		return;                        /* one of its own */
-	cache_del(p->flows, ref);
-	p->count[OBJ_FLOW].del_ok++;
+	erase(p, OBJ_FLOW, ref);
 }
 
-static void apply_flow(tick_t now, struct peer *p, uint8_t type, const struct flow *f)
+static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t type,
+		       const struct flow *f)
 {
-	cache_ref ref = cache_find(p->flows, f);
+	bool leaving;
+	cache_ref ref = find(p, OBJ_FLOW, f, &leaving);
 	struct flow cur;
 
 	forget_plain(p, f);
 	zones_add(&p->zones, f->zone);
 	if (type == WIRE_CT_DESTROY) {
 		erase(p, OBJ_FLOW, ref);
-	} else if (type == WIRE_CT_UPDATE && ref) {
+		return;
+	}
+	if (type == WIRE_CT_UPDATE && ref && !leaving) {
 		cache_get(p->flows, ref, &cur);
 		flow_merge(&cur, f);
 		store(now, p, OBJ_FLOW, ref, &cur);
 	} else {
-		store(now, p, OBJ_FLOW, ref, f);
+		ref = store(now, p, OBJ_FLOW, ref, f);
 	}
+	if (p->direct && ref)
+		direct_put(p->direct, false, ref, local_cede(e, f));
 }
 
 static void apply_expect(tick_t now, struct peer *p, uint8_t type, const struct expect *x)
 {
 	cache_ref ref = cache_find(p->expects, x);
 
-	if (type == WIRE_EXP_DESTROY)
+	if (type == WIRE_EXP_DESTROY) {
 		erase(p, OBJ_EXPECT, ref);
-	else
-		store(now, p, OBJ_EXPECT, ref, x);
+		return;
+	}
+	ref = store(now, p, OBJ_EXPECT, ref, x);
+	if (p->direct && ref)
+		direct_put(p->direct, true, ref, false);
 }
 
 static void apply_body(struct engine *e, tick_t now, struct peer *p, const struct wire_msg *m)
@@ -140,7 +159,7 @@ static void apply_body(struct engine *e, tick_t now, struct peer *p, const struc
 	if (m->h.type <= WIRE_CT_DESTROY) {
 		err = wire_flow_decode(&e->p.wire, m->body, m->body_len, &f);
 		if (!err)
-			apply_flow(now, p, m->h.type, &f);
+			apply_flow(e, now, p, m->h.type, &f);
 	} else if (m->h.type <= WIRE_EXP_DESTROY) {
 		err = wire_expect_decode(&e->p.wire, m->body, m->body_len, &x);
 		if (!err)
@@ -381,6 +400,9 @@ bool engine_window_next(const struct engine *e, uint8_t peer, uint32_t *pos, str
 void remote_clear(struct engine *e, bool expects, uint32_t what)
 {
 	for (uint8_t i = 0; i < e->npeers; i++)
-		if (admin_means(what, i))
+		if (admin_means(what, i)) {
 			cache_clear(expects ? e->peers[i].expects : e->peers[i].flows);
+			if (e->peers[i].direct)
+				direct_cleared(e->peers[i].direct, expects);
+		}
 }

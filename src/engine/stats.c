@@ -36,6 +36,28 @@ static void add_traffic(struct engine_stats *st, const struct traffic *n)
 	st->dgrams_out += n->dgrams_out;
 }
 
+/* What was written into the kernel, where the report has what was stored. */
+static void add_direct(struct engine_stats *st, const struct peer *p)
+{
+	static const enum engine_cache where[2] = { ECACHE_EXTERNAL, ECACHE_EXP_EXTERNAL };
+	struct direct_stats ds;
+
+	direct_get_stats(p->direct, &ds);
+	for (int k = 0; k < 2; k++) {
+		struct cache_counts *c = &st->cache[where[k]];
+
+		c->add_ok += ds.created[k];
+		c->add_full += ds.create_failed[k] + p->count[k].add_full;
+		c->add_nomem += p->count[k].add_nomem;
+		c->update_ok += ds.updated[k];
+		c->update_missing += ds.update_failed[k];
+		c->del_ok += ds.removed[k];
+		c->del_missing += ds.remove_failed[k];
+	}
+	st->direct.refreshed += ds.refreshed;
+	st->direct.kept += ds.kept;
+}
+
 /* Of this node, and of the peers "from" up to but not "to". */
 static void gather(const struct engine *e, uint8_t from, uint8_t to, struct engine_stats *st)
 {
@@ -45,8 +67,12 @@ static void gather(const struct engine *e, uint8_t from, uint8_t to, struct engi
 	for (uint8_t i = from; i < to; i++) {
 		const struct peer *p = &e->peers[i];
 
-		add_cache(&st->cache[ECACHE_EXTERNAL], p->flows, &p->count[OBJ_FLOW]);
-		add_cache(&st->cache[ECACHE_EXP_EXTERNAL], p->expects, &p->count[OBJ_EXPECT]);
+		if (p->direct) {
+			add_direct(st, p);
+		} else {
+			add_cache(&st->cache[ECACHE_EXTERNAL], p->flows, &p->count[OBJ_FLOW]);
+			add_cache(&st->cache[ECACHE_EXP_EXTERNAL], p->expects, &p->count[OBJ_EXPECT]);
+		}
 		add_traffic(st, &p->net);
 		repl_get_stats(p->repl, &st->peer[st->npeers++]);
 	}
@@ -76,9 +102,10 @@ static const struct cache *walk_table(const struct engine *e, const struct engin
 	case ECACHE_EXP_INTERNAL:
 		return w->peer ? NULL : e->expects;
 	case ECACHE_EXTERNAL:
-		return w->peer < e->npeers ? e->peers[w->peer].flows : NULL;
 	case ECACHE_EXP_EXTERNAL:
-		return w->peer < e->npeers ? e->peers[w->peer].expects : NULL;
+		if (e->p.no_external || w->peer >= e->npeers)
+			return NULL;
+		return w->which == ECACHE_EXTERNAL ? e->peers[w->peer].flows : e->peers[w->peer].expects;
 	}
 	return NULL;
 }

@@ -138,7 +138,10 @@ static void sweep(struct engine *e, struct peer *p)
 	while ((ref = cache_walk_next(c, &v->walk, &budget))) {
 		if (!is_stale(v, c, ref))
 			continue;
-		cache_del(c, ref);
+		if (p->direct)                 /* silence is no proof that a flow ended */
+			direct_forget(p->direct, v->sweep_expects, ref);
+		else
+			cache_del(c, ref);
 		n->del_ok++;
 		v->swept++;
 	}

@@ -152,6 +152,23 @@ void inject_over(struct flow *ours, const struct flow *kernel, bool fixed_lifeti
 		ours->status |= kernel->status & STATUS_KEPT;
 }
 
+/* The answer of the kernel, and what we reckon with, are whole seconds. */
+#define LIVES_SLACK 2
+
+bool inject_lives(const struct flow *ours, const struct flow *kernel, uint32_t expected)
+{
+	const uint32_t bits = CTS_SEEN_REPLY | CTS_ASSURED;
+
+	if (inject_holder(ours, kernel) != HOLDER_SAME)
+		return true;
+	if ((ours->has & kernel->has & FLOW_HAS_STATUS) && (ours->status & ~kernel->status & bits))
+		return true;                         /* a younger one of the same addresses */
+	if (kernel->orig.proto == IPP_TCP && (kernel->has & FLOW_HAS_STATE) &&
+	    (kernel->state == TCPS_SYN_SENT || kernel->state == TCPS_SYN_SENT2))
+		return true;                         /* we never write these */
+	return (kernel->has & FLOW_HAS_TIMEOUT) && kernel->timeout > (uint64_t)expected + LIVES_SLACK;
+}
+
 #define KEY_BITS (FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_ZONE)
 
 void inject_key_orig(const struct flow *f, struct flow *key)

@@ -8,6 +8,9 @@
 #include "flow/expect.h"
 #include "flow/flow.h"
 
+/* Lifetime of a flow known to live, but not for how long (seconds). */
+#define INJECT_LIFETIME_UNKNOWN 60
+
 /* A cached flow as it is to be created; lifetime in seconds. */
 void inject_prepare(struct flow *f, uint32_t lifetime);
 void inject_prepare_expect(struct expect *e, uint32_t lifetime);
@@ -33,6 +36,13 @@ enum holder inject_holder(const struct flow *ours, const struct flow *kernel);
  * fixed_lifetime: the timeout is the operator's choice, not an estimate.
  */
 void inject_over(struct flow *ours, const struct flow *kernel, bool fixed_lifetime);
+
+/*
+ * The owner says that our flow ended. Do packets that come here keep the kernel's
+ * flow alive, or is it another one? "expected" are the seconds it would have left
+ * if it had been left alone since we wrote it.
+ */
+bool inject_lives(const struct flow *ours, const struct flow *kernel, uint32_t expected);
 
 /* The lookup keys of our flow's two directions. */
 void inject_key_orig(const struct flow *f, struct flow *key);
