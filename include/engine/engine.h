@@ -60,7 +60,7 @@ struct engine *engine_new(const struct engine_params *p, tick_t now);  /* NULL: 
 void engine_free(struct engine *e);
 
 /*
- * Go on with other parameters. Seed, node, mode, ExpectationSync on or off and
+ * Go on with other parameters. Seed, node, mode, ExpectationSync and caches on or off, and
  * the log stay as they are, whatever *p says; everything else counts from now on.
  * Another filter (told by its address) makes the engine read the kernel's table
  * again: flows that pass now are taken in, flows that do not pass any more are
