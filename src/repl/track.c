@@ -35,6 +35,7 @@
  *           no HELLO, behind                         late; if that is all we get for
  *                                                    STUCK: reset, fresh, stuck (W2)
  *           HELLO of the greeting just over          late
+ *           HELLO, just before first, all recent     late, but ask for it: it overtook
  *           HELLO, next or ahead (< AHEAD)           take, gap check, fresh -> greeting
  *           HELLO, anything else                     reset, fresh -> greeting
  * any       number of the incarnation before, not    late
@@ -151,6 +152,21 @@ static void hello_at_its_word(struct track *t, tick_t now, uint32_t n, struct tr
 	take(t, now, n, res);
 }
 
+/*
+ * A HELLO that was sent before the first one we took, and overtaken by it: late
+ * like all that comes after its time, but nobody has missed it yet.
+ */
+static bool overtaken(struct track *t, tick_t now, uint32_t n, struct track_result *res)
+{
+	if (!seq_before(n, t->first) || seq_diff(n, t->first) <= -REORDER ||
+	    tick_since(now, t->began) >= OVERTAKE)
+		return false;
+	t->before++;
+	missing(t, res, n, t->first - 1);
+	t->first = n;
+	return true;
+}
+
 static void hello_while_greeting(struct track *t, tick_t now, uint32_t n,
 				 struct track_result *res)
 {
@@ -162,12 +178,7 @@ static void hello_while_greeting(struct track *t, tick_t now, uint32_t n,
 		take_ahead(t, now, n, res);
 	} else if (d <= 0 && !seq_before(n, t->first) && !quiet) {
 		late(t, now, n);
-	} else if (seq_before(n, t->first) && seq_diff(n, t->first) > -REORDER &&
-		   tick_since(now, t->began) < OVERTAKE) {
-		t->before++;
-		missing(t, res, n, t->first - 1);
-		t->first = n;
-	} else {
+	} else if (!overtaken(t, now, n, res)) {
 		take_reset(t, now, n, res);
 	}
 }
@@ -184,7 +195,7 @@ static void hello_when_settled(struct track *t, tick_t now, uint32_t n,
 		res->fresh = true;
 		greeting_begins(t, now, n);
 		take_ahead(t, now, n, res);
-	} else {
+	} else if (!overtaken(t, now, n, res)) {
 		take_reset(t, now, n, res);
 	}
 }
@@ -218,6 +229,7 @@ static void no_hello(struct track *t, tick_t now, uint32_t n, uint32_t cures,
 {
 	if (!t->known) {
 		res->fresh = true;
+		t->began = now;
 		settle(t, n, n);
 		take(t, now, n, res);
 	} else if (seq_after(n, t->last)) {

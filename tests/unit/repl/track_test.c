@@ -86,6 +86,27 @@ Test(track, what_overtook_the_first_is_asked_for)
 	cr_assert(hello(101) && !res.gap);
 }
 
+/* Taken for a new incarnation it would bring back what has ended since. */
+Test(track, what_overtook_the_first_is_late_when_the_greeting_is_over)
+{
+	begin();
+	hello(100);
+	plain(105);
+	now += MS(20);
+	cr_assert_not(hello(98));
+	cr_assert(!res.reset && !res.fresh && missing(98, 99));
+	cr_assert_not(hello(97));
+	cr_assert(missing(97, 97));
+	cr_assert_eq(t.last, 105);
+	now += SEC(3);
+	cr_assert(hello(96) && res.reset && res.fresh, "now nothing is late by so much");
+
+	begin();
+	plain(50);
+	cr_assert_not(hello(48));
+	cr_assert(!res.reset && missing(48, 49));
+}
+
 Test(track, a_restart_below_the_greeting_is_a_new_incarnation)
 {
 	begin();
