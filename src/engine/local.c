@@ -394,7 +394,7 @@ void local_clear(struct engine *e, bool expects)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		repl_forget_all(e->peers[i].repl, kind);
 	cache_clear(*c);
-	e->partial[kind] = true;
+	e->partial[kind] = !expects || e->p.expect_sync;   /* else nothing fills it again */
 	e->cleared[kind] = true;
 	for (uint8_t i = 0; i < e->npeers; i++)
 		if (e->peers[i].bulk.expects == expects)

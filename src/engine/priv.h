@@ -84,6 +84,7 @@ struct bulk_walk {
 struct traffic {
 	uint64_t bad_version, bad_header, bad_payload, bad_type, truncated, bad_size, no_key;
 	uint64_t bulk_objects;
+	uint64_t resyncs_complete, swept;
 	uint64_t msgs_in, msgs_out, dgrams_out;
 };
 
@@ -221,6 +222,15 @@ void fetch_master(struct engine *e, const struct tuple *orig, bool zoned, uint16
 void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event);
 size_t fetch_ops(struct engine *e, struct kernel_op *ops, size_t cap);
 void fetch_result(struct engine *e, tick_t now, const struct kernel_op *op);
+
+/*
+ * Announce an entry as new the next time: what a peer may have got otherwise, or
+ * of another flow, is replaced. For what repeats all there is.
+ */
+static inline void local_whole(struct cache *c, cache_ref ref)
+{
+	*cache_flags(c, ref) &= (uint8_t)~ENTRY_UPDATE;
+}
 
 /* ---- refresh.c: RefreshTime, CacheTimeout ---- */
 void refresh_tick(struct engine *e, tick_t now);

@@ -37,8 +37,10 @@ static void announce_again(struct engine *e, uint32_t kind)
 	cache_ref ref;
 
 	while ((ref = cache_walk_next(c, &e->refresh[kind], &budget)))
-		if (!(*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD)))
+		if (!(*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD))) {
+			local_whole(c, ref);
 			local_announce(e, kind, ref);
+		}
 	round_over(&e->refresh[kind]);
 }
 

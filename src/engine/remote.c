@@ -260,6 +260,7 @@ static uint32_t bulk_queue(struct engine *e, struct peer *p, uint8_t index, uint
 		}
 		if (*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD))
 			continue;              /* dead ones are queued or sent already */
+		local_whole(c, ref);
 		named.ref = ref;
 		if (repl_bulk_changed(p->repl, named, &cache_slots(c, ref)[index]) == 0)
 			n++;

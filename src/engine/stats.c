@@ -31,6 +31,8 @@ static void add_traffic(struct engine_stats *st, const struct traffic *n)
 	st->bad_size += n->bad_size;
 	st->no_key += n->no_key;
 	st->bulk_objects += n->bulk_objects;
+	st->resyncs_complete += n->resyncs_complete;
+	st->swept += n->swept;
 	st->msgs_in += n->msgs_in;
 	st->msgs_out += n->msgs_out;
 	st->dgrams_out += n->dgrams_out;

@@ -152,8 +152,8 @@ static void sweep(struct engine *e, struct peer *p)
 	v->sweep_expects = true;
 	if (v->sweeping)
 		return;
-	e->st.resyncs_complete++;
-	e->st.swept += v->swept;
+	p->net.resyncs_complete++;
+	p->net.swept += v->swept;
 	if (v->swept)
 		log_notice(e->p.log, "resync complete, %llu stale entries removed",
 			   (unsigned long long)v->swept);

@@ -439,11 +439,26 @@ Test(engine, w6_what_a_complete_bulk_does_not_confirm_goes)
 	cr_assert_eq(left_after_restart(false), 2, "it is asked, and its ACK tells the end");
 }
 
+/* a asks for its kernel's tables: they hold the flows first .. last. */
+static void answer_dumps(struct pair *p, uint16_t first, uint16_t last)
+{
+	struct effect eff;
+
+	while (engine_effect(p->a, p->now, &eff)) {
+		for (uint16_t i = first; i <= last && eff.kind == EFFECT_DUMP_FLOWS; i++) {
+			struct flow f = tcp_flow(i, i);
+
+			engine_dump_flow(p->a, p->now, &f);
+		}
+		engine_dump_end(p->a, p->now, 0);
+		engine_tick(p->a, p->now);
+	}
+}
+
 /* Emptying the cache in the middle of a bulk must not look like its end. */
 Test(engine, w6_a_bulk_of_an_emptied_cache_removes_nothing)
 {
 	struct engine_params pa = params(1), pb = params(2);
-	struct effect eff;
 	struct pair p;
 
 	pa.repl.ident = pb.repl.ident = true;
@@ -462,19 +477,79 @@ Test(engine, w6_a_bulk_of_an_emptied_cache_removes_nothing)
 
 	/* Filled again from the kernel, with one flow less: now it counts. */
 	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS | ADMIN_EXPECTS, 0);
-	while (engine_effect(p.a, p.now, &eff)) {
-		for (uint16_t i = 2; i <= 500 && eff.kind == EFFECT_DUMP_FLOWS; i++) {
-			struct flow f = tcp_flow(i, i);
-
-			engine_dump_flow(p.a, p.now, &f);
-		}
-		engine_dump_end(p.a, p.now, 0);
-		engine_tick(p.a, p.now);
-	}
+	answer_dumps(&p, 2, 500);
 	engine_admin(p.b, p.now, ADMIN_REQUEST_RESYNC, 0, 0);
 	run_for(&p, SECS(20));
 	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 499);
 	pair_free(&p);
+}
+
+/* The cache of expectations is emptied too, and nothing will ever fill it. */
+Test(engine, w6_a_bulk_counts_after_a_flush_without_expectations)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	const uint32_t both = ADMIN_FLOWS | ADMIN_EXPECTS;
+	struct pair p;
+
+	pa.repl.ident = pb.repl.ident = true;
+	pa.expect_sync = pb.expect_sync = false;
+	p = pair_new(&pa, &pb);
+	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, both, 0);
+	answer_dumps(&p, 1, 3);
+	engine_admin(p.a, p.now, ADMIN_BULK, 0, 0);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 3);
+	engine_admin(p.a, p.now, ADMIN_FLUSH_CACHES, both | ADMIN_INTERNAL | ADMIN_EXTERNAL, 0);
+	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, both, 0);
+	answer_dumps(&p, 2, 3);
+	run_for(&p, SECS(20));
+	engine_admin(p.b, p.now, ADMIN_REQUEST_RESYNC, 0, 0);
+	run_for(&p, SECS(10));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2);
+	pair_free(&p);
+}
+
+/* ---- W14: what is repeated replaces ---- */
+
+/*
+ * A flow with a mark ends and comes again without, both unheard; only an update of
+ * it arrives and is laid over the old copy. What is left after "repeat"?
+ */
+static bool mark_is_left(enum repl_mode mode, uint32_t refresh, bool bulk)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f = tcp_flow(1, 1), again = tcp_flow(1, 2);
+	uint8_t buf[WIRE_MSG_MAX];
+	struct engine_entry en;
+	struct pair p;
+
+	pa.repl.mode = pb.repl.mode = mode;
+	pa.refresh_time = refresh;
+	p = pair_new(&pa, &pb);
+	f.has |= FLOW_HAS_MARK;
+	f.mark = 5;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	pump(&p);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &again);
+	while (engine_datagram(p.a, p.now, 0, buf, sizeof(buf)))
+		;
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &again);
+	pump(&p);
+	listed(p.b, ECACHE_EXTERNAL, &en);
+	cr_assert(en.flow.has & FLOW_HAS_MARK, "the situation this is about");
+	if (bulk)
+		engine_admin(p.a, p.now, ADMIN_BULK, 0, 0);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	pair_free(&p);
+	return (en.flow.has & FLOW_HAS_MARK) != 0;
+}
+
+Test(engine, W14_a_bulk_and_a_refresh_replace_what_the_peer_has)
+{
+	cr_assert_not(mark_is_left(REPL_NOTRACK, 0, true));
+	cr_assert_not(mark_is_left(REPL_ALARM, 2, false));
 }
 
 /* An entry that a dump had read before its flow ended is not brought back. */
