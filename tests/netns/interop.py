@@ -33,30 +33,60 @@ def interop_notrack_backup_ours(ctx):
         survive(ctx, lab, binaries=(ctx.reference, ctx.ctd), mode="NOTRACK")
 
 
-def over_tcp(ctx, binaries, mode):
-    """The same over TCP: two connections, each written by the node that made it."""
+def over(ctx, transport, binaries, mode="FTFW"):
+    """The same over another kind of link."""
     with ctx.lab() as lab:
-        survive(ctx, lab, binaries=binaries, mode=mode, transport="tcp4")
+        survive(ctx, lab, binaries=binaries, mode=mode, transport=transport)
+
+
+@test()
+def interop_alarm_primary_ours(ctx):
+    over(ctx, "udp4", (ctx.ctd, ctx.reference), "ALARM")
+
+
+@test()
+def interop_alarm_backup_ours(ctx):
+    over(ctx, "udp4", (ctx.reference, ctx.ctd), "ALARM")
+
+
+@test()
+def interop_mcast4_primary_ours(ctx):
+    over(ctx, "mcast4", (ctx.ctd, ctx.reference))
+
+
+@test()
+def interop_mcast4_backup_ours(ctx):
+    over(ctx, "mcast4", (ctx.reference, ctx.ctd))
+
+
+@test()
+def interop_mcast6_primary_ours(ctx):
+    over(ctx, "mcast6", (ctx.ctd, ctx.reference))
+
+
+@test()
+def interop_mcast6_backup_ours(ctx):
+    over(ctx, "mcast6", (ctx.reference, ctx.ctd))
 
 
 @test()
 def interop_tcp_primary_ours(ctx):
-    over_tcp(ctx, (ctx.ctd, ctx.reference), "FTFW")
+    over(ctx, "tcp4", (ctx.ctd, ctx.reference))
 
 
 @test()
 def interop_tcp_backup_ours(ctx):
-    over_tcp(ctx, (ctx.reference, ctx.ctd), "FTFW")
+    over(ctx, "tcp4", (ctx.reference, ctx.ctd))
 
 
 @test()
 def interop_tcp_notrack_primary_ours(ctx):
-    over_tcp(ctx, (ctx.ctd, ctx.reference), "NOTRACK")
+    over(ctx, "tcp4", (ctx.ctd, ctx.reference), "NOTRACK")
 
 
 @test()
 def interop_tcp_notrack_backup_ours(ctx):
-    over_tcp(ctx, (ctx.reference, ctx.ctd), "NOTRACK")
+    over(ctx, "tcp4", (ctx.reference, ctx.ctd), "NOTRACK")
 
 
 if __name__ == "__main__":
