@@ -21,17 +21,17 @@ MODES = {
 Result = collections.namedtuple("Result", "code out err seconds")
 
 
-def link_clauses(transport, own, peer):
-    """Addresses of a dedicated link; `transport` is udp4, mcast6 and so on."""
+def link_clauses(transport, own, peer, device="sync0", port=PORT):
+    """A dedicated link, but for its end; `transport` is udp4, mcast6 and so on."""
     kind, family = transport[:-1], transport[-1]
     if kind == "mcast":
         group = GROUP4 if family == "4" else GROUP6
         join = f"IPv4_interface {own.sync4}" if family == "4" else ""
-        return (f"Multicast {{\nIPv{family}_address {group}\nGroup {PORT}\n{join}\n"
-                "Interface sync0\n")
+        return (f"Multicast {{\nIPv{family}_address {group}\nGroup {port}\n{join}\n"
+                f"Interface {device}\n")
     mine, other = (own.sync4, peer.sync4) if family == "4" else (own.sync6, peer.sync6)
     return (f"{kind.upper()} {{\nIPv{family}_address {mine}\n"
-            f"IPv{family}_Destination_Address {other}\nPort {PORT}\nInterface sync0\n")
+            f"IPv{family}_Destination_Address {other}\nPort {port}\nInterface {device}\n")
 
 
 class Daemon:
@@ -46,14 +46,20 @@ class Daemon:
         self.ended = None       # exit status of the last run
 
     def configure(self, binary, mode="FTFW", window=None, transport="udp4", mode_extra="",
-                  link_extra="", options="", general=""):
-        """Write the configuration; `window` sets TCPWindowTracking."""
+                  link_extra="", options="", general="", named=False):
+        """Write the configuration.
+
+        `window` sets TCPWindowTracking; `named` puts the link into a block of the peer's name;
+        `link_extra` goes to the end of the link, or closes it and begins another.
+        """
         self.binary = binary
         if window is not None:
             options += f"\nTCPWindowTracking {'on' if window else 'off'}"
         text = "\n".join([
             "Sync {", MODES[mode].format(extra=mode_extra),
+            f"Peer {self.peer.name} {{" if named else "",
             link_clauses(transport, self.node, self.peer), link_extra, "}",
+            "}" if named else "",
             f"Options {{\n{options}\n}}" if options else "", "}",
             "General {", "HashSize 16384", "HashLimit 65536", "Syslog off",
             f"LogFile {self.path('log')}", f"LockFile {self.path('lock')}",

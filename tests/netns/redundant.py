@@ -9,10 +9,10 @@ import re
 import sys
 import time
 
-from daemon import PORT
+from daemon import PORT, link_clauses
 from harness import main, test
 from netns import wait_for
-from scenario import BULK, ECHO, all_survive, fail_over, wait_full_flow
+from scenario import BULK, ECHO, all_survive, fail_over, wait_connected, wait_full_flow
 
 CHURN = 50
 SECOND = """
@@ -30,27 +30,28 @@ table inet silence {
 """
 
 
-def second_address(node):
-    return node.sync4.replace("10.99.", "10.98.")
+class SecondLink:
+    """The addresses of a node on it."""
+
+    def __init__(self, node):
+        self.sync4, self.sync6 = node.sync4.replace("10.99.", "10.98."), None
 
 
 def add_second_link(lab):
     lab.ns["sw"].ip(f"link add sync1 index 914 netns {lab.name}-a type veth "
                     f"peer name sync1 netns {lab.name}-b")
     for node in (lab.a, lab.b):
-        node.ns.ip(f"address add {second_address(node)}/24 dev sync1", "link set sync1 up")
+        node.ns.ip(f"address add {SecondLink(node).sync4}/24 dev sync1", "link set sync1 up")
         node.ns.nft(SECOND)
 
 
-def start_pair(lab, transport, binaries, mode):
+def start_pair(lab, transport, binaries, **config):
     """Both daemons with two links; the first block is the default."""
     for node, peer, binary in ((lab.a, lab.b, binaries[0]), (lab.b, lab.a, binaries[1])):
-        second = "\n".join([
-            "}", f"{transport.upper()} {{", f"IPv4_address {second_address(node)}",
-            f"IPv4_Destination_Address {second_address(peer)}", f"Port {PORT}",
-            "Interface sync1"])
-        node.daemon.configure(binary, mode=mode, transport=transport + "4",
-                              link_extra=second).start(wait=False)
+        second = "}\n" + link_clauses(transport, SecondLink(node), SecondLink(peer),
+                                      device="sync1", port=PORT + 1)
+        node.daemon.configure(binary, transport=transport, link_extra=second,
+                              **config).start(wait=False)
     for node in (lab.a, lab.b):
         node.daemon.wait_up()
 
@@ -69,10 +70,12 @@ def wait_active(lab, device, timeout):
     return time.monotonic() - start
 
 
-def busy_pair(ctx, lab, transport, binaries, mode):
+def busy_pair(ctx, lab, transport, binaries=None, **config):
     add_second_link(lab)
-    start_pair(lab, transport, binaries or (ctx.ctd, ctx.ctd), mode)
+    start_pair(lab, transport, binaries or (ctx.ctd, ctx.ctd), **config)
     wait_active(lab, "sync0", 10)
+    if transport.startswith("tcp"):
+        wait_connected(lab)
     traffic = lab.traffic(ECHO, BULK, churn=CHURN)
     wait_full_flow(traffic)
     return traffic
@@ -88,9 +91,9 @@ def primary_dies(lab, traffic):
     traffic.stop()
 
 
-def one_link_fails(ctx, transport, binaries=None, mode="FTFW"):
+def one_link_fails(ctx, transport, binaries=None, **config):
     with ctx.lab() as lab:
-        traffic = busy_pair(ctx, lab, transport, binaries, mode)
+        traffic = busy_pair(ctx, lab, transport, binaries, **config)
         lab.a.ns.ip("link set sync0 down")
         lab.note(f"both on sync1 after {wait_active(lab, 'sync1', 5):.2f} s")
         time.sleep(1)           # of connections that only sync1 can have told about
@@ -99,28 +102,69 @@ def one_link_fails(ctx, transport, binaries=None, mode="FTFW"):
 
 @test(limit=90)
 def redundant_links(ctx):
-    one_link_fails(ctx, "udp")
+    one_link_fails(ctx, "udp4")
+
+
+@test(limit=90)
+def redundant_links_mcast(ctx):
+    one_link_fails(ctx, "mcast4")
 
 
 @test(limit=90)
 def redundant_links_tcp(ctx):
-    one_link_fails(ctx, "tcp")
+    one_link_fails(ctx, "tcp4")
+
+
+@test(limit=90)
+def redundant_links_named_peer(ctx):
+    """In a Peer block, whose other end has them without one."""
+    with ctx.lab() as lab:
+        traffic = busy_pair(ctx, lab, "udp4", named=True)
+        lab.b.ns.ip("link set sync0 down")
+        lab.note(f"both on sync1 after {wait_active(lab, 'sync1', 5):.2f} s")
+        assert "role=ACTIVE peer=b:" in lab.a.daemon.ok("-s", "link", "--peer", "b")
+        primary_dies(lab, traffic)
+
+
+def with_reference(ctx, transport, ours_first):
+    one_link_fails(ctx, transport, (ctx.ctd, ctx.reference) if ours_first else
+                   (ctx.reference, ctx.ctd))
 
 
 @test(limit=90)
 def redundant_links_primary_ours(ctx):
-    one_link_fails(ctx, "udp", (ctx.ctd, ctx.reference))
+    with_reference(ctx, "udp4", True)
 
 
 @test(limit=90)
 def redundant_links_backup_ours(ctx):
-    one_link_fails(ctx, "udp", (ctx.reference, ctx.ctd))
+    with_reference(ctx, "udp4", False)
+
+
+@test(limit=90)
+def redundant_links_mcast_primary_ours(ctx):
+    with_reference(ctx, "mcast4", True)
+
+
+@test(limit=90)
+def redundant_links_mcast_backup_ours(ctx):
+    with_reference(ctx, "mcast4", False)
+
+
+@test(limit=90)
+def redundant_links_tcp_primary_ours(ctx):
+    with_reference(ctx, "tcp4", True)
+
+
+@test(limit=90)
+def redundant_links_tcp_backup_ours(ctx):
+    with_reference(ctx, "tcp4", False)
 
 
 def one_link_is_silent(ctx, transport):
     """The interfaces run, but nothing gets through."""
     with ctx.lab() as lab:
-        traffic = busy_pair(ctx, lab, transport, None, "FTFW")
+        traffic = busy_pair(ctx, lab, transport)
         for node in (lab.a, lab.b):
             node.ns.nft(SILENCE)
         lab.note(f"both on sync1 after {wait_active(lab, 'sync1', 8):.2f} s")
@@ -129,22 +173,22 @@ def one_link_is_silent(ctx, transport):
 
 @test(limit=90)
 def redundant_links_silent(ctx):
-    one_link_is_silent(ctx, "udp")
+    one_link_is_silent(ctx, "udp4")
 
 
 @test(limit=90)
 def redundant_links_silent_tcp(ctx):
-    one_link_is_silent(ctx, "tcp")
+    one_link_is_silent(ctx, "tcp4")
 
 
-def the_link_returns(ctx, transport, mode, binaries=None):
+def the_link_returns(ctx, transport, binaries=None, **config):
     """A link that is back is used again, without loss, and then the other one may fail."""
     with ctx.lab() as lab:
-        traffic = busy_pair(ctx, lab, transport, binaries, mode)
+        traffic = busy_pair(ctx, lab, transport, binaries, **config)
         lab.a.ns.ip("link set sync0 down")
         wait_active(lab, "sync1", 5)
         lab.a.ns.ip("link set sync0 up")
-        lab.note(f"both on sync0 after {wait_active(lab, 'sync0', 30):.2f} s")
+        lab.note(f"both on sync0 after {wait_active(lab, 'sync0', 40):.2f} s")
         lab.a.ns.ip("link set sync1 down")
         time.sleep(1)
         assert active(lab.a) == active(lab.b) == "sync0"
@@ -153,22 +197,32 @@ def the_link_returns(ctx, transport, mode, binaries=None):
 
 @test(limit=90)
 def redundant_links_return(ctx):
-    the_link_returns(ctx, "udp", "FTFW")
+    the_link_returns(ctx, "udp4")
 
 
 @test(limit=90)
 def redundant_links_return_notrack(ctx):
-    the_link_returns(ctx, "udp", "NOTRACK")
+    the_link_returns(ctx, "udp4", mode="NOTRACK")
 
 
 @test(limit=90)
 def redundant_links_return_tcp(ctx):
-    the_link_returns(ctx, "tcp", "FTFW")
+    the_link_returns(ctx, "tcp4")
 
 
 @test(limit=90)
-def redundant_links_return_reference(ctx):
-    the_link_returns(ctx, "udp", "FTFW", (ctx.reference, ctx.ctd))
+def redundant_links_return_primary_ours(ctx):
+    the_link_returns(ctx, "udp4", (ctx.ctd, ctx.reference))
+
+
+@test(limit=90)
+def redundant_links_return_backup_ours(ctx):
+    the_link_returns(ctx, "udp4", (ctx.reference, ctx.ctd))
+
+
+@test(limit=90)
+def redundant_links_return_notrack_primary_ours(ctx):
+    the_link_returns(ctx, "udp4", (ctx.ctd, ctx.reference), mode="NOTRACK")
 
 
 @test(limit=90)
@@ -183,9 +237,7 @@ def link_made_anew(ctx):
                         f"peer name sync0 netns {lab.name}-b")
         for node in (lab.a, lab.b):
             node.ns.ip(f"address add {node.sync6}/64 dev sync0 nodad", "link set sync0 up")
-        for node in (lab.a, lab.b):
-            wait_for(lambda n=node: "server=connected client=connected" in n.daemon.ok("-s"),
-                     20, f"{node.name} is connected both ways")
+        wait_connected(lab)
         traffic = lab.traffic(ECHO, 0)
         traffic.wait_up()
         lab.wait_in_step()

@@ -6,7 +6,7 @@ import sys
 from harness import main, test
 from lab import SERVER4
 from netns import wait_for
-from scenario import keys, one_of_each, start_pair
+from scenario import keys, one_of_each, start_pair, wait_connected
 
 
 def shows_up(ctx, **config):
@@ -14,9 +14,7 @@ def shows_up(ctx, **config):
     with ctx.lab() as lab:
         start_pair(lab, ctx.ctd, **config)
         if config.get("transport", "").startswith("tcp"):
-            for node in (lab.a, lab.b):
-                wait_for(lambda n=node: "server=connected client=connected" in n.daemon.ok("-s"),
-                         10, f"{node.name} is connected both ways")
+            wait_connected(lab)
         with one_of_each(lab) as expected:
             wait_for(lambda: keys(lab.a, "-i") == expected, 5, "-i on a lists the flows")
             wait_for(lambda: keys(lab.b, "-e") == expected, 10, "-e on b lists the flows", 0.05)

@@ -25,6 +25,13 @@ def start_pair(lab, binary_a, binary_b=None, **config):
         node.daemon.wait_up()
 
 
+def wait_connected(lab):
+    """Over TCP: wait for both connections on the link in use."""
+    for node in (lab.a, lab.b):
+        wait_for(lambda n=node: "server=connected client=connected" in n.daemon.ok("-s"),
+                 20, f"{node.name} is connected both ways", 0.05)
+
+
 def wait_full_flow(traffic):
     """Wait until every connection is busy."""
     def busy():
