@@ -199,6 +199,7 @@ struct repl_stats {
 	tick_t oldest_sent;          /* of the unacknowledged elements; TICK_NEVER: there is none */
 	uint32_t window_objects;     /* objects among "window"; what window_max limits */
 	uint32_t txq_max, window_max;/* limits; UINT32_MAX = bounded by the caches */
+	uint64_t txq_full;           /* control messages not queued, too many wait already */
 	uint64_t window_full;        /* elements given up or held back for lack of room */
 	uint64_t lost;               /* numbers missed (true gaps) */
 	uint64_t before;             /* late or duplicate messages */

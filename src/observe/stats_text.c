@@ -277,7 +277,9 @@ static void queue_block(struct strbuf *b, const char *name, const struct stats_q
 void stats_text_queue(struct strbuf *b, const struct stats_view *v)
 {
 	const struct engine_stats *st = v->engine;
-	const struct stats_queue tx = { .now = sum_txq(st), .max = sum_txq_max(st) };
+	const struct stats_queue tx = {
+		.now = sum_txq(st), .max = sum_txq_max(st), .full = sum_txq_full(st),
+	};
 	const struct stats_queue rs = {
 		.now = sum_window(st), .max = sum_window_max(st), .full = sum_window_full(st),
 	};

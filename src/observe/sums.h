@@ -39,6 +39,7 @@ SUM_PEERS(sum_window_max, window_max)
 SUM_PEERS(sum_window_full, window_full)
 SUM_PEERS(sum_txq, txq)
 SUM_PEERS(sum_txq_max, txq_max)
+SUM_PEERS(sum_txq_full, txq_full)
 #undef SUM_PEERS
 
 #endif

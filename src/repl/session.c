@@ -37,8 +37,10 @@ uint32_t session_control(struct repl *r, uint8_t flags, uint32_t from, uint32_t 
 {
 	if (merge_ack(r, flags, from, to))
 		return r->q.ctl.tail;
-	if (r->q.ctl.count >= CTL_MAX)
+	if (r->q.ctl.count >= CTL_MAX) {
+		r->st.txq_full++;
 		return 0;
+	}
 	return txq_add_control(&r->q, flags, from, to);
 }
 

@@ -351,6 +351,16 @@ Test(stats_text, queue_without_resend_queue)
 	equals_file("queue-notrack.txt");
 }
 
+Test(stats_text, queue_that_was_full)
+{
+	v.ftfw = false;
+	st.peer[0].txq_full = 7;
+	stats_text_queue(&b, &v);
+	cr_assert(strstr(text, "queue txqueue:\ncurrent elements:\t\t           0\n"
+			 "maximum elements:\t\t  2147483647\n"
+			 "not enough space errors:\t           7\n"), "%s", text);
+}
+
 /* The largest numbers in the largest reports still fit. */
 Test(stats_text, everything_fits)
 {

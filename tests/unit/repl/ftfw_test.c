@@ -468,6 +468,18 @@ Test(ftfw, ranges_of_any_size_cost_what_they_remove)
 	stop();
 }
 
+/* Each gap is worth an ACK and a NACK, but our link takes nothing. */
+Test(ftfw, w1_answers_that_wait_are_bounded)
+{
+	tick_t now = settle(REPL_CURES_ALL);
+
+	for (uint32_t i = 0; i < 2000; i++)
+		rig_control(&g, now, 510 + 10 * i, WIRE_F_ALIVE, 0, 0);
+	cr_assert_leq(rig_stats(&g).txq, 1100);
+	cr_assert_gt(rig_stats(&g).txq_full, 1000);
+	stop();
+}
+
 Test(ftfw, window_is_shown_in_number_order_over_the_wrap)
 {
 	struct repl_params p = rig_ftfw(0xfffffffd, REPL_CURES_ALL);
