@@ -34,6 +34,8 @@ struct chan_addr {
 void chan_addr_text(const struct chan_addr *a, char *out);
 bool chan_addr_equal(const struct chan_addr *a, const struct chan_addr *b);
 
+struct chan;
+
 enum chan_kind { CHAN_MCAST, CHAN_UDP, CHAN_TCP };
 
 /* A link as configured. Plain value, all zero by default. */
@@ -49,6 +51,7 @@ struct chan_params {
 	bool no_checksum;            /* Checksum off: no UDP checksum over IPv4 */
 	bool any_source;             /* accept datagrams of others than "peer" too */
 	bool shared_port;            /* UDP: others receive here too, each from a peer of its own */
+	struct chan *listener;       /* TCP: an open link, of another peer, with the same own port */
 	bool any_interface;          /* accept what came in on other devices too */
 	uint32_t queue_len;          /* datagrams or batches kept unsent, 0 = default */
 };
@@ -58,8 +61,6 @@ struct chan_params {
 #define CHAN_QUEUE_MAX   65536   /* longer ones are cut to this */
 #define CHAN_MTU_MIN     400     /* links below are refused */
 #define CHAN_PAYLOAD_MIN 512     /* any message fits in a datagram, fragmented if it must be */
-
-struct chan;
 
 /*
  * Open both sockets. What goes wrong is logged with its reason and returned as

@@ -164,7 +164,7 @@ static bool by_device(const struct config_link *l)
 
 /*
  * Would both receive on the same address and port, so that what comes in could be
- * anyone's? Of datagrams to one node their source tells.
+ * anyone's? Of what is sent to one node its source tells.
  */
 static bool collide(const struct config_link *a, const struct config_link *b)
 {
@@ -172,7 +172,7 @@ static bool collide(const struct config_link *a, const struct config_link *b)
 		return false;
 	if (!a->has_local || !b->has_local)
 		return true;
-	if (a->kind == CONFIG_LINK_UDP && !same_addr(&a->dest, &b->dest))
+	if (a->kind != CONFIG_LINK_MULTICAST && !same_addr(&a->dest, &b->dest))
 		return false;
 	return same_addr(&a->local, &b->local) &&
 	       !(by_device(a) && strcmp(a->interface, b->interface));
@@ -181,9 +181,7 @@ static bool collide(const struct config_link *a, const struct config_link *b)
 /* What two links that collide have in common. */
 static const char *in_common(enum config_link_kind kind)
 {
-	if (kind == CONFIG_LINK_UDP)
-		return "addresses and Port";
-	return kind == CONFIG_LINK_TCP ? "address and Port" : "address and Group";
+	return kind == CONFIG_LINK_MULTICAST ? "address and Group" : "addresses and Port";
 }
 
 /* Does a link of this peer collide with one of another? */

@@ -50,19 +50,31 @@ static void chan_from(struct chan_params *p, const struct config_link *l, bool i
 
 static bool same_port(const struct config_link *a, const struct config_link *b)
 {
-	return a->kind == CONFIG_LINK_UDP && b->kind == CONFIG_LINK_UDP && a->family == b->family &&
+	return a->kind == b->kind && a->kind != CONFIG_LINK_MULTICAST && a->family == b->family &&
 	       a->port == b->port && memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
 }
 
-/* Does a link of another peer receive on the same address and port? */
+/* UDP: does a link of another peer receive on the same address and port? */
 static bool port_is_shared(const struct config_sync *s, const struct config_peer *own,
 			   const struct config_link *l)
 {
 	for (uint8_t i = 0; i < s->n_peers; i++)
 		for (uint8_t k = 0; &s->peers[i] != own && k < s->peers[i].n_links; k++)
-			if (same_port(l, &s->peers[i].links[k]))
+			if (l->kind == CONFIG_LINK_UDP && same_port(l, &s->peers[i].links[k]))
 				return true;
 	return false;
+}
+
+/* The same over TCP, among those that are open. */
+static struct chan *listener_for(const struct daemon *d, const struct config_link *l)
+{
+	const struct config_sync *s = &d->cfg->sync;
+
+	for (uint8_t i = 0; i < s->n_peers; i++)
+		for (uint8_t k = 0; d->peers[i].links && k < s->peers[i].n_links; k++)
+			if (l->kind == CONFIG_LINK_TCP && same_port(l, &s->peers[i].links[k]))
+				return links_chan(d->peers[i].links, k);
+	return NULL;
 }
 
 static void on_datagram(void *ctx, size_t link, const struct chan_msg *m)
@@ -88,6 +100,7 @@ static int peer_open(struct daemon *d, const struct config_peer *c, struct peer_
 		chan_from(&params[i], &c->links[i], i == c->default_link,
 			  d->cfg->sync.error_queue);
 		params[i].shared_port = port_is_shared(&d->cfg->sync, c, &c->links[i]);
+		params[i].listener = listener_for(d, &c->links[i]);
 	}
 	err = links_open(params, c->n_links, d->log, &p->links);
 	if (err < 0)

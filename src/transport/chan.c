@@ -151,6 +151,31 @@ static void shut_all(struct chan *c)
 	c->up = false;
 }
 
+static void join_ring(struct chan *c, struct chan *other)
+{
+	c->ring = other ? other->ring : c;
+	if (other)
+		other->ring = c;
+}
+
+/* The listener stays with one of the others. */
+static void leave_ring(struct chan *c)
+{
+	struct chan *before = c;
+	const int fd = c->fd[CHAN_LISTEN];
+
+	while (before->ring != c)
+		before = before->ring;
+	before->ring = c->ring;
+	c->ring = c;
+	if (before == c || fd < 0)
+		return;
+	chan_want(c, CHAN_LISTEN, 0);
+	c->fd[CHAN_LISTEN] = -1;
+	before->fd[CHAN_LISTEN] = fd;
+	chan_want(before, CHAN_LISTEN, LOOP_READ);
+}
+
 int chan_open(const struct chan_params *p, const struct log *log, struct chan **out)
 {
 	struct chan *c = calloc(1, sizeof(*c));
@@ -160,6 +185,7 @@ int chan_open(const struct chan_params *p, const struct log *log, struct chan **
 		return -ENOMEM;
 	c->p = *p;
 	c->log = log;
+	join_ring(c, p->listener);
 	for (size_t i = 0; i < CHAN_SLOTS; i++)
 		c->fd[i] = -1;
 	ratelim_init(&c->say_refused, 5, 1);
@@ -211,6 +237,7 @@ void chan_close(struct chan *c)
 {
 	if (!c)
 		return;
+	leave_ring(c);
 	shut_all(c);
 	if (c->ops)
 		c->ops->fini(c);

@@ -52,6 +52,7 @@ struct chan {
 	struct sockaddr_storage to;  /* where datagrams go */
 	socklen_t to_len;
 	struct batchq q;
+	struct chan *ring;           /* the next that shares the listener; alone: itself */
 	struct chan_rx *rx;          /* owned */
 	struct tcp *tcp;             /* owned */
 	struct chan_stats stats;

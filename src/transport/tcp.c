@@ -22,7 +22,8 @@
  * and on the same connection only (weakness W20 of the reference). What the
  * peer left incomplete ends with its connection: the epoch tells the reader
  * (W21). Connections of others than the peer are refused, and a second one of
- * the peer is read when the first has nothing more (W22).
+ * the peer is read when the first has nothing more (W22). Links to several peers
+ * can share a listener: the source of a connection tells whose it is.
  */
 #define _GNU_SOURCE     /* accept4() */
 #include <errno.h>
@@ -325,6 +326,19 @@ static void take_connection(struct chan *c, int fd, const struct chan_addr *from
 	client_event(c, EV_PEER, 0);
 }
 
+/* Of the links that share this listener the one to that peer, else the listener's. */
+static struct chan *link_to(struct chan *c, const struct chan_addr *from)
+{
+	struct chan *k = c;
+
+	do {
+		if (k->dev_index > 0 && chan_addr_equal(from, &k->p.peer))
+			return k;
+		k = k->ring;
+	} while (k != c);
+	return c;
+}
+
 /* False: there are no more, or we cannot take them now. */
 static bool accept_one(struct chan *c)
 {
@@ -336,7 +350,7 @@ static bool accept_one(struct chan *c)
 
 	if (fd >= 0) {
 		sock_addr_get(&ss, &from);
-		take_connection(c, fd, &from);
+		take_connection(link_to(c, &from), fd, &from);
 		return true;
 	}
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -419,10 +433,22 @@ static void tcp_reset_input(struct chan *c)
 
 /* ---- the channel ---- */
 
+static bool others_listen(const struct chan *c)
+{
+	const struct chan *k = c->ring;
+
+	while (k != c && k->fd[CHAN_LISTEN] < 0)
+		k = k->ring;
+	return k != c;
+}
+
 static int listen_socket(struct chan *c)
 {
-	int fd = new_socket(c), rc;
+	int fd, rc;
 
+	if (others_listen(c))
+		return 0;
+	fd = new_socket(c);
 	if (fd < 0)
 		return chan_fail(c, fd, "cannot open a socket");
 	c->fd[CHAN_LISTEN] = fd;
@@ -481,7 +507,7 @@ static void tcp_ready(struct chan *c, enum chan_slot slot, unsigned int ready)
 
 static tick_t tcp_deadline(const struct chan *c)
 {
-	if (c->fd[CHAN_LISTEN] < 0)
+	if (c->dev_index <= 0)
 		return TICK_NEVER;       /* closed by a failed chan_reopen() */
 	return tick_min(c->tcp->at, c->tcp->listen_at);
 }

@@ -46,7 +46,7 @@ General {{
 }}
 """
 MODE = "    Mode FTFW {\n        StartupResync on\n    }"
-LINK = """UDP {{
+LINK = """{kind} {{
             IPv4_address {own}
             IPv4_Destination_Address {peer}
             Port {port}
@@ -65,12 +65,13 @@ class Node:
         self.peers, self.named = [], True
         self.oldest = self.next = self.number << 20
 
-    def configure(self, binary, peers, named=True, own_ports=False):
+    def configure(self, binary, peers, named=True, own_ports=False, kind="UDP"):
         """Write the configuration: a block for each peer, or the link to the only one."""
         blocks = [MODE]
         for peer in peers:
             port = 3700 + 10 * min(self.number, peer.number) + max(self.number, peer.number)
-            link = LINK.format(own=self.address, peer=peer.address, port=port if own_ports else 3780)
+            link = LINK.format(kind=kind, own=self.address, peer=peer.address,
+                               port=port if own_ports else 3780)
             blocks.append(f"    Peer {peer.name} {{\n        {link}\n    }}" if named else link)
         self.peers, self.named, self.daemon.binary = list(peers), named, binary
         files = {word: self.daemon.path(word) for word in ("log", "lock", "ctl")}

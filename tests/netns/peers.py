@@ -56,6 +56,15 @@ def three_nodes(ctx):
         c.stop()
 
 
+@test()
+def three_nodes_tcp(ctx):
+    """Each node listens on one port for both others."""
+    with cluster(ctx, 3) as c:
+        full_mesh(ctx, c, kind="TCP")
+        crash_each(c)
+        c.stop()
+
+
 @test(limit=90)
 def four_nodes(ctx):
     """Each pair of nodes has a port of its own."""

@@ -109,21 +109,20 @@ def reload_filter(ctx):
         c.stop()
 
 
-@test(limit=120)
-def reload_peers(ctx):
+def peers_come_and_go(ctx, kind):
     """A peer comes, the links of another change, one goes; the others notice nothing."""
     with Cluster(3, ctx.flowgen, ctx.note) as c:
         a, b, d = (c.nodes[n] for n in "abc")
-        a.configure(ctx.ctd, [b])
-        b.configure(ctx.ctd, [a])
-        d.configure(ctx.ctd, [a])
+        a.configure(ctx.ctd, [b], kind=kind)
+        b.configure(ctx.ctd, [a], kind=kind)
+        d.configure(ctx.ctd, [a], kind=kind)
         c.start()
         c.create(a, 300)
         c.create(b, 100)
         wait_for(lambda: b.known() == a.owned(), 20, "b in step")
         anew = log_count(a, *ANEW)
         c.create(a, 50)
-        a.configure(ctx.ctd, [d, b])
+        a.configure(ctx.ctd, [d, b], kind=kind)
         reload(a)
         wait_for(lambda: b.known() == a.owned() == d.known(), 20, "both in step")
         wait_for(lambda: len(a.known("--peer", "b")) == 100, 20, "b's flows are still there")
@@ -133,12 +132,23 @@ def reload_peers(ctx):
         reload(a)
         c.create(a, 50)
         wait_for(lambda: b.known() == a.owned() == d.known(), 20, "in step over other sockets")
-        a.configure(ctx.ctd, [d])
+        a.configure(ctx.ctd, [d], kind=kind)
         reload(a)
         c.create(a, 50)
         wait_for(lambda: d.known() == a.owned(), 20, "the one that stays is in step")
         assert not a.known(), "the flows of the one that went are gone"
         c.stop()
+
+
+@test(limit=120)
+def reload_peers(ctx):
+    peers_come_and_go(ctx, "UDP")
+
+
+@test(limit=120)
+def reload_peers_tcp(ctx):
+    """The peers share a listener, which stays whoever goes."""
+    peers_come_and_go(ctx, "TCP")
 
 
 @test(limit=90)

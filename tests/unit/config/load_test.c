@@ -411,7 +411,7 @@ Test(start, links_of_two_peers_collide)
 	lacks(TWO("UDP { Interface a IPv4_Destination_Address 10.0.0.2 Port 1 }\n",
 		  LINK("10.0.0.1", "1")), "lines 2 and 3");
 	lacks(TWO(GROUP("a", "1"), GROUP("a", "1")), "same address and Group");
-	lacks(TWO(STREAM("10.0.0.1", "1"), STREAM("10.0.0.2", "1")), "same address and Port");
+	lacks(TWO(STREAM("10.0.0.1", "1"), STREAM("10.0.0.1", "1")), "same addresses and Port");
 	lacks(TWO(LINK6("a", "fe80::1"), LINK6("a", "fe80::1")), "lines 2 and 3");
 	lacks(TWO(LINK6("a", "fd00::1"), LINK6("b", "fd00::1")), "lines 2 and 3");
 }
@@ -441,6 +441,7 @@ Test(start, links_of_two_peers_apart)
 	may_start(TWO(LINK6("a", "fe80::1"), LINK6("b", "fe80::1")));
 	may_start(TWO(GROUP("a", "1"), GROUP("b", "1")));
 	may_start(TWO(GROUP("a", "1"), GROUP("a", "2")));
+	may_start(TWO(STREAM("10.0.0.1", "1"), STREAM("10.0.0.2", "1")));
 }
 
 Test(start, no_mode)

@@ -520,6 +520,48 @@ Test(tcp, w1_ipv6_other_interfaces_are_refused)
 	another_interface("2001:db8::1", "2001:db8::2");
 }
 
+/* Two peers, one own address and port: who connects tells whose link it is. */
+Test(tcp, w22_two_peers_on_one_port)
+{
+	struct chan_params p = tcp_params(US, PEER, free_port(PEER));
+	struct side a, b;
+	int one, two, stranger;
+
+	open_params(&a, &p, 1);
+	p.peer = addr_of("127.0.0.3");
+	p.listener = links_chan(a.links, 0);
+	open_params(&b, &p, 1);
+	two = tcp_connected("127.0.0.3", US, a.port);
+	one = tcp_connected(PEER, US, a.port);
+	stranger = tcp_connected("127.0.0.4", US, a.port);
+	AWAIT(&a, stats(&a).foreign == 1);
+	cr_assert_eq(stats(&a).accepted, 1);
+	cr_assert_eq(stats(&b).accepted, 1);
+	say_tcp(one, "one");
+	say_tcp(two, "two");
+	AWAIT(&a, a.got == 3);
+	AWAIT(&b, b.got == 3);
+	cr_assert_str_eq(a.text, "|one");
+	cr_assert_str_eq(b.text, "|two");
+	expect_closed(stranger);
+	/* The one that listens starts anew; the other one keeps its connection. */
+	cr_assert_eq(chan_reopen(links_chan(a.links, 0)), 0);
+	say_tcp(two, "!");
+	AWAIT(&b, b.got == 4);
+	close(one);
+	one = tcp_connected(PEER, US, a.port);
+	AWAIT(&a, stats(&a).accepted == 2);
+	close(one);
+	/* Without it the other one listens. */
+	close_side(&a);
+	close(two);
+	two = tcp_connected("127.0.0.3", US, p.port);
+	AWAIT(&b, stats(&b).accepted == 2);
+	close(two);
+	close(stranger);
+	close_side(&b);
+}
+
 /* A newer connection of the peer is read when the older one has nothing more. */
 Test(tcp, w22_the_peers_second_connection)
 {
