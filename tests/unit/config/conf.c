@@ -16,6 +16,39 @@ void conf_read(struct conf *f, const char *text)
 	conf_read_bytes(f, text, strlen(text));
 }
 
+/* A file around a statement; the statement stands alone on line 2. */
+static const char *const around[IN_COUNT] = {
+	[IN_TOP] = "\n%s\n",
+	[IN_SYNC] = "Sync {\n%s\n}",
+	[IN_PEER] = "Sync { Peer b {\n%s\n} }",
+	[IN_FTFW] = "Sync { Mode FTFW {\n%s\n} }",
+	[IN_ALARM] = "Sync { Mode ALARM {\n%s\n} }",
+	[IN_NOTRACK] = "Sync { Mode NOTRACK {\n%s\n} }",
+	[IN_MULTICAST] = "Sync { Multicast {\n%s\n} }",
+	[IN_UDP] = "Sync { UDP {\n%s\n} }",
+	[IN_TCP] = "Sync { TCP {\n%s\n} }",
+	[IN_OPTIONS] = "Sync { Options {\n%s\n} }",
+	[IN_GENERAL] = "General {\n%s\n}",
+	[IN_UNIX] = "General { UNIX {\n%s\n} }",
+	[IN_SCHEDULER] = "General { Scheduler {\n%s\n} }",
+	[IN_FILTER] = "General { Filter {\n%s\n} }",
+	[IN_ADDRESS] = "General { Filter { Address Ignore {\n%s\n} } }",
+	[IN_STATS] = "Stats {\n%s\n}",
+	[IN_HELPER] = "Helper {\n%s\n}",
+	[IN_TYPE] = "Helper { Type ftp inet tcp {\n%s\n} }",
+	[IN_POLICY] = "Helper { Type ftp inet tcp { Policy ftp {\n%s\n} } }",
+};
+
+void conf_read_in(struct conf *f, enum schema_block block, const char *statement)
+{
+	const char *hole = strstr(around[block], "%s");
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(hole - around[block]), around[block],
+		 statement, hole + 2);
+	conf_read(f, text);
+}
+
 void conf_done(struct conf *f)
 {
 	config_free(&f->c);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "config/config.h"
+#include "schema.h"
 
 /* One reading: value, messages, result. */
 struct conf {
@@ -17,6 +18,8 @@ struct conf {
 /* Read a text without looking at the host. */
 void conf_read(struct conf *f, const char *text);
 void conf_read_bytes(struct conf *f, const char *text, size_t len);
+/* The statement alone on line 2, in its block. */
+void conf_read_in(struct conf *f, enum schema_block block, const char *statement);
 void conf_done(struct conf *f);
 
 /* The last message if it is an ERROR, else NULL. */

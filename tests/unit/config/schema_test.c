@@ -11,39 +11,6 @@
 #include "conf.h"
 #include "schema.h"
 
-/* A file around a statement; the statement stands alone on line 2. */
-static const char *const around[IN_COUNT] = {
-	[IN_TOP] = "\n%s\n",
-	[IN_SYNC] = "Sync {\n%s\n}",
-	[IN_PEER] = "Sync { Peer b {\n%s\n} }",
-	[IN_FTFW] = "Sync { Mode FTFW {\n%s\n} }",
-	[IN_ALARM] = "Sync { Mode ALARM {\n%s\n} }",
-	[IN_NOTRACK] = "Sync { Mode NOTRACK {\n%s\n} }",
-	[IN_MULTICAST] = "Sync { Multicast {\n%s\n} }",
-	[IN_UDP] = "Sync { UDP {\n%s\n} }",
-	[IN_TCP] = "Sync { TCP {\n%s\n} }",
-	[IN_OPTIONS] = "Sync { Options {\n%s\n} }",
-	[IN_GENERAL] = "General {\n%s\n}",
-	[IN_UNIX] = "General { UNIX {\n%s\n} }",
-	[IN_SCHEDULER] = "General { Scheduler {\n%s\n} }",
-	[IN_FILTER] = "General { Filter {\n%s\n} }",
-	[IN_ADDRESS] = "General { Filter { Address Ignore {\n%s\n} } }",
-	[IN_STATS] = "Stats {\n%s\n}",
-	[IN_HELPER] = "Helper {\n%s\n}",
-	[IN_TYPE] = "Helper { Type ftp inet tcp {\n%s\n} }",
-	[IN_POLICY] = "Helper { Type ftp inet tcp { Policy ftp {\n%s\n} } }",
-};
-
-static void read_in(struct conf *f, enum schema_block block, const char *statement)
-{
-	const char *hole = strstr(around[block], "%s");
-	char text[1024];
-
-	snprintf(text, sizeof(text), "%.*s%s%s", (int)(hole - around[block]), around[block],
-		 statement, hole + 2);
-	conf_read(f, text);
-}
-
 /* What follows the keyword in an ordinary statement. */
 static const char *sample(const struct schema_key *key)
 {
@@ -128,16 +95,16 @@ Test(schema, each_keyword_in_each_block)
 			if (!here && stands_in(key->name, (enum schema_block)block))
 				continue; /* another row of that name */
 			snprintf(statement, sizeof(statement), "%s %s", key->name, sample(key));
-			read_in(&f, (enum schema_block)block, statement);
+			conf_read_in(&f, (enum schema_block)block, statement);
 			if (here) {
-				cr_expect_eq(f.rc, 0, "%s in %s: %s", key->name, around[block],
+				cr_expect_eq(f.rc, 0, "%s in %s: %s", key->name, schema_block_name((enum schema_block)block),
 					     f.m.n ? f.m.v[0].text : "");
 				cr_expect_eq(f.m.n, key->type == KEY_IGNORED, "%s: %s", key->name,
 					     f.m.n ? f.m.v[0].text : "");
 				cr_expect(f.rc || conf_is_fixpoint(&f.c), "%s", key->name);
 			} else {
 				cr_expect_eq(f.rc, CTD_ESYNTAX, "%s in %s", key->name,
-					     around[block]);
+					     schema_block_name((enum schema_block)block));
 				cr_assert(conf_error(&f), "%s", key->name);
 				cr_expect_eq(conf_error(&f)->line, 2, "%s", conf_error(&f)->text);
 				cr_expect_eq(conf_error(&f)->column, 1);
@@ -164,7 +131,7 @@ static void expect_value(const struct schema_key *key, const char *value, bool g
 	struct conf f;
 
 	snprintf(statement, sizeof(statement), "%s %s", key->name, value);
-	read_in(&f, first_block(key), statement);
+	conf_read_in(&f, first_block(key), statement);
 	if (good) {
 		cr_expect_eq(f.rc, 0, "%s: %s", statement, f.m.n ? f.m.v[0].text : "");
 		cr_expect_eq(f.m.n, 0, "%s", statement);
