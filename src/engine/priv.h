@@ -98,7 +98,8 @@ struct peer {
 	struct direct *direct;                 /* DisableExternalCache, else NULL */
 	struct bulk_walk bulk;
 	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
-	bool catching_up;                      /* flows with extras are announced once more */
+	bool told_plain;                       /* flows went out without extras */
+	bool catching_up;                      /* those that have some are announced once more */
 	struct cache_walk catch_up;
 	struct resync_view view;
 	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */

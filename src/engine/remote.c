@@ -309,7 +309,7 @@ static uint8_t type_of(uint8_t flags, uint8_t base)
 	return (uint8_t)(base + (flags & ENTRY_UPDATE ? 1 : 0));
 }
 
-static size_t encode_object(struct engine *e, tick_t now, const struct peer *p,
+static size_t encode_object(struct engine *e, tick_t now, struct peer *p,
 			    const struct repl_send *s, uint8_t *out, size_t cap)
 {
 	struct wire_params wp = e->p.wire;
@@ -321,6 +321,7 @@ static size_t encode_object(struct engine *e, tick_t now, const struct peer *p,
 
 	wp.extras = view_takes_extras(p);
 	if (s->obj.kind == OBJ_FLOW) {
+		p->told_plain = p->told_plain || !wp.extras;
 		cache_get(c, s->obj.ref, &f);
 		if (!(flags & ENTRY_DEAD))
 			f.timeout = remaining(f.timeout, now, updated);
@@ -333,7 +334,7 @@ static size_t encode_object(struct engine *e, tick_t now, const struct peer *p,
 	return wire_expect_encode(&wp, type_of(flags, WIRE_EXP_NEW), s->flags, s->seq, &x, out, cap);
 }
 
-static size_t encode(struct engine *e, tick_t now, const struct peer *p, const struct repl_send *s,
+static size_t encode(struct engine *e, tick_t now, struct peer *p, const struct repl_send *s,
 		     uint8_t *out, size_t cap)
 {
 	const struct wire_ident id = {

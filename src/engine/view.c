@@ -80,8 +80,9 @@ static void set_caps(struct engine *e, tick_t now, struct peer *p, uint32_t caps
 	const bool took = view_takes_extras(p);
 
 	p->view.caps = caps;
-	if (took || !view_takes_extras(p))
+	if (took || !view_takes_extras(p) || !p->told_plain)
 		return;
+	p->told_plain = false;
 	p->catching_up = true;
 	p->catch_up = (struct cache_walk){ 0 };
 	e->refresh_at = tick_min(e->refresh_at, now);

@@ -153,13 +153,24 @@ static void put_tcp_flags(struct buf *b, unsigned int type, uint8_t flags)
 }
 
 /*
+ * Did both ends agree to scale? The kernel reports scales of 0 if not. A peer that
+ * tells no flags tells scales, and those of 1.4.x do so of every connection.
+ */
+static bool scales(const struct flow *f)
+{
+	return (f->has & FLOW_HAS_WSCALE) &&
+	       (!(f->has & FLOW_HAS_TCPFLAGS) ||
+		(f->tcp_flags[0] & f->tcp_flags[1] & TCPF_WINDOW_SCALE));
+}
+
+/*
  * Scales are taken only if both are given and both directions are flagged as
  * using them. Sequence numbers cannot be handed over, hence "be liberal".
  */
 static void put_tcp(struct buf *b, const struct kernel_op *op)
 {
 	const struct flow *f = &op->flow;
-	bool scale = op->window_scale && (f->has & FLOW_HAS_WSCALE);
+	bool scale = op->window_scale && scales(f);
 	uint8_t flags = (scale ? TCPF_WINDOW_SCALE : 0) | (op->liberal ? TCPF_BE_LIBERAL : 0);
 	uint8_t known = f->has & FLOW_HAS_TCPFLAGS ? TCPF_SACK_PERM | TCPF_CLOSE_INIT : 0;
 	size_t nest, tcp;

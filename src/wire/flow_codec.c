@@ -486,8 +486,9 @@ bool wire_flow_has_extras(const struct wire_params *p, const struct flow *f)
 	struct flow_nat nat;
 	const uint64_t facts = facts_of(p, f, &nat);
 	const uint64_t keys = FACT_KEYS | FLOW_HAS_PORTS;
+	const uint64_t flags = FACT_TCP | FLOW_HAS_TCPFLAGS;
 
-	return (facts & keys) == keys ||
+	return (facts & keys) == keys || (facts & flags) == flags ||
 	       (facts & (FACT_XSPAT | FACT_XDPAT | FACT_XHELPER | FLOW_HAS_ZONE_ORIG |
 			 FLOW_HAS_ZONE_REPLY)) != 0;
 }

@@ -8,13 +8,16 @@ which must be the one in doc/coverage.md.
 """
 import difflib
 import os
+import re
 import sys
-import time
 
 import coverage_probes as probes
 from harness import ROOT, main, test
+from lab import CLIENT4, SERVER4
 from netns import TimedOut, wait_for
 from scenario import PRIMARY, start_pair
+from tables import active
+from traffic import tcp_flow
 
 KINDS = ("none", "source", "destination", "both", "both, ports", "masquerade", "redirect")
 NONE, SOURCE, DESTINATION, BOTH, PORTS, MASQUERADE, REDIRECT = range(len(KINDS))
@@ -209,12 +212,11 @@ def compare(ctx, text):
 
 def open_all(lab):
     """All connections, through the primary."""
-    start = time.monotonic()
     prepare(lab)
     cells = all_cells(lab)
     for cell in cells:
         cell.probe.open()
-    lab.note(f"{len(cells)} connections open after {time.monotonic() - start:.1f} s")
+    lab.note(f"{len(cells)} connections are open")
     return cells
 
 
@@ -301,6 +303,99 @@ def coverage_none(ctx):
         move_on(lab, cells, 2)
         moving = [f"{c.name} {KINDS[c.kind]} {c.text()}" for c in cells if c.forth or c.back]
         assert not moving, "moving without state: " + ", ".join(moving)
+
+
+# --- attribute by attribute ---
+
+LABELS = """
+table inet labels {
+    chain any { type filter hook forward priority 10; ct label 1 counter; }
+}
+"""
+LATE = 60           # seconds by which a lifetime may be shorter on the backup
+
+
+def table(ctx, node):
+    """key -> (attributes, lifetime) of all that the node's kernel has."""
+    listing = node.ns.run([ctx.allkinds, "list"], timeout=60).stdout
+    return {key: (rest, int(left)) for key, rest, left in
+            (line.split("\t") for line in listing.splitlines())}
+
+
+def differing(ours, theirs):
+    """What the second table has otherwise than the first."""
+    for key, (rest, left) in ours.items():
+        if key not in theirs:
+            yield f"missing: {key} {rest}"
+        elif theirs[key][0] != rest:
+            yield f"{key}\n  was {rest}\n  is  {theirs[key][0]}"
+        elif not left - LATE <= theirs[key][1] <= left:
+            yield f"{key}: lifetime was {left}, is {theirs[key][1]}"
+    yield from (f"too many: {key}" for key in theirs.keys() - ours.keys())
+
+
+@test(limit=240)
+def coverage_every_attribute(ctx):
+    """What is injected equals what was read, for random flows of all kinds."""
+    count = ctx.flows(100000)
+    with ctx.lab(flows=2 * count) as lab:
+        for node in (lab.a, lab.b):
+            node.ns.nft(LABELS)
+        start_pair(lab, ctx.ctd, mode="FTFW", window=True,
+                   general=f"HashLimit {4 * count}\nHashSize {count}")
+        done = lab.a.ns.run([ctx.allkinds, "create", str(count), "1"], timeout=60)
+        made, refused = map(int, done.stdout.split())
+        assert not refused, f"{refused} of {count} refused: {done.stderr.splitlines()[:3]}"
+        wait_for(lambda: active(lab.b, "external") >= made, 60, "b has all flows", 0.2)
+        before = table(ctx, lab.a)
+        assert len(before) >= made, f"only {len(before)} of {made} in the table of a"
+        lab.cut(lab.a)
+        lab.a.daemon.crash()
+        lab.b.daemon.ok("-c")
+        found = list(differing(before, table(ctx, lab.b)))
+        assert not found, "\n".join([f"{len(found)} of {len(before)} differ", *found[:8]])
+
+
+@test()
+def coverage_w16_window_scale(ctx):
+    """TCPWindowTracking: the backup's kernel has the scales, with the flag that makes it use them."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd, mode="FTFW", window=True)
+        with tcp_flow(lab, SERVER4, 4001):
+            wait_for(lab.in_step, 10, "b has the flow")
+            before = table(ctx, lab.a)
+            lab.b.daemon.ok("-c")
+            after = table(ctx, lab.b)
+        key = next(key for key in before if f"{CLIENT4}:4001 " in key)
+        scales = re.search(r" wscale=(\d+),(\d+) ", before[key][0])
+        assert scales and "0" not in scales.groups(), f"nothing to compare: {before[key]}"
+        assert scales.group() in after[key][0], f"was {before[key]}, is {after[key]}"
+        flags = [int(x, 16) for x in re.search(r" flags=(\w+),(\w+)", after[key][0]).groups()]
+        assert all(x & 0x9 == 0x9 for x in flags), f"not scaling, or not liberal: {after[key]}"
+
+
+@test()
+def coverage_clash(ctx):
+    """The address and port of a translation are taken on the backup: the flow there stays."""
+    taken = ["-p", "tcp", "--state", "ESTABLISHED", "-t", "500", "-u", "SEEN_REPLY,ASSURED",
+             "-s", "10.10.0.99", "-d", SERVER4, "--sport", "999", "--dport", "8000",
+             "-r", SERVER4, "-q", "10.20.0.254", "--reply-port-src", "8000",
+             "--reply-port-dst", "4001"]
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd, mode="FTFW")
+        with tcp_flow(lab, SERVER4, 4001), tcp_flow(lab, SERVER4, 4002, 8001):
+            wait_for(lab.in_step, 10, "b has the flows")
+            made = lab.b.ns.run(["conntrack", "-I", *taken])
+            assert made.returncode == 0, made.stderr
+            lab.b.daemon.ok("-c")
+            listing = lab.b.ns.run(["conntrack", "-L", "-p", "tcp"]).stdout
+        assert "src=10.10.0.99 " in listing, "the living flow is gone"
+        assert "sport=4001 " not in listing and "sport=4002 " in listing, listing
+        words = [line for line in lab.b.daemon.last_words() if "place is held" in line]
+        assert len(words) == 1, lab.b.daemon.last_words()
+        for part in (f"src={CLIENT4} dst={SERVER4} sport=4001", "src=10.10.0.99 ",
+                     "dst=10.20.0.254 sport=8000 dport=4001"):
+            assert part in words[0], words[0]
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ REFERENCE = "/usr/sbin/conntrackd"
 TRAFFIC = "tests/support/traffic"
 RELAY = "tests/support/relay"
 FLOWGEN = "tests/bench/flowgen"
+ALLKINDS = "tests/support/allkinds"
 GRACE = 20      # seconds a test may need to clean up after its limit
 PASS, FAIL, SKIP = 0, 1, 77
 TESTS = []
@@ -89,6 +90,11 @@ class Context:
     def flowgen(self):
         """The generator of kernel entries."""
         return self._built(FLOWGEN)
+
+    @property
+    def allkinds(self):
+        """The generator of flows of all kinds, which also writes out the kernel's table."""
+        return self._built(ALLKINDS)
 
     def flows(self, count):
         """How many flows a test of large tables is to use; `count` unless told otherwise."""

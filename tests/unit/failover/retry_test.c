@@ -307,7 +307,7 @@ Test(retry, a_clash_is_reported_with_both_flows)
 
 /* ---- what is missing here, or was never told (W24) ---- */
 
-Test(retry, W24_a_flow_comes_without_what_is_missing_here)
+Test(retry, w24_a_flow_comes_without_what_is_missing_here)
 {
 	struct flow f;
 

@@ -313,7 +313,7 @@ static void assert_tcp(const struct kernel_op *op, int scales, unsigned int orig
 	cr_assert_eq(tcp_flags(&r, CTA_PROTOINFO_TCP_FLAGS_REPLY), reply);
 }
 
-Test(conv_build, tcp_scales_and_flags)
+Test(conv_build, w16_tcp_scales_and_flags)
 {
 	struct kernel_op op = flow_op(KOP_CREATE, IPP_TCP);
 	struct flow *f = &op.flow;
@@ -332,13 +332,15 @@ Test(conv_build, tcp_scales_and_flags)
 	/* Of the known flags those that mean something to another node. */
 	f->has |= FLOW_HAS_TCPFLAGS;
 	f->tcp_flags[0] = 0xff;
-	f->tcp_flags[1] = 0x2a;
+	f->tcp_flags[1] = 0x2b;
 	assert_tcp(&op, 1, 0x07, 0x03);
+	f->tcp_flags[1] = 0x2a;                 /* one end does not scale, so none does */
+	assert_tcp(&op, 0, 0x06, 0x02);
 	f->has &= ~FLOW_HAS_WSCALE;
 	assert_tcp(&op, 0, 0x06, 0x02);
 }
 
-Test(conv_build, sctp_needs_all_three)
+Test(conv_build, w17_sctp_needs_all_three)
 {
 	struct kernel_op op = flow_op(KOP_CREATE, IPP_SCTP);
 	uint16_t i = CTA_PROTOINFO, s = CTA_PROTOINFO_SCTP;
