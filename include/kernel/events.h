@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/log.h"
 #include "kernel/event.h"
+#include "kernel/evfilter.h"
 
 struct kernel_events_params {
 	/*
@@ -51,6 +52,13 @@ void kernel_events_free(struct kernel_events *ev);
 /* Other sizes and the other kind of delivery from now on. Negated errno if the last is refused. */
 int kernel_events_change(struct kernel_events *ev, const struct kernel_events_params *p,
 			 const struct log *log);
+
+/*
+ * From now on queue only what passes; NULL: everything. What is queued already
+ * stays. Where there is no exact program for it, or the kernel does not take it,
+ * everything is queued: negated errno.
+ */
+int kernel_events_filter(struct kernel_events *ev, const struct kernel_evfilter *f);
 
 /* Watch for readability; also carries the error condition of an overrun. */
 int kernel_events_fd(const struct kernel_events *ev);

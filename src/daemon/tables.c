@@ -104,10 +104,28 @@ static struct kernel_events_params events_params(const struct config *c)
 	};
 }
 
+/*
+ * "From Kernelspace": the kernel leaves out what the filter leaves out anyway. TCP
+ * states are not for it, and where it cannot do it exactly it does nothing.
+ */
+static void filter_events(struct daemon *d)
+{
+	const struct config_filter *f = &d->cfg->filter;
+	const struct kernel_evfilter k = {
+		.proto_policy = f->proto_policy, .addr_policy = f->addr_policy,
+		.protos = f->protos, .nets = f->nets, .n_nets = f->n_nets,
+	};
+	int err = kernel_events_filter(d->tables.events, f->kernelspace ? &k : NULL);
+
+	if (err)
+		log_info(d->log, "events are filtered in user space alone: %s", err_text(err));
+}
+
 int tables_change(struct daemon *d)
 {
 	const struct kernel_events_params p = events_params(d->cfg);
 
+	filter_events(d);
 	return kernel_events_change(d->tables.events, &p, d->log);
 }
 
@@ -128,6 +146,7 @@ int tables_open(struct daemon *d)
 		log_error(d->log, "can't listen to conntrack events: %s", err_text(err));
 		return err;
 	}
+	filter_events(d);
 	loop_io_init(&t->events_io, kernel_events_fd(t->events), on_events, d);
 	return 0;
 }

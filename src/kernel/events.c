@@ -116,6 +116,30 @@ int kernel_events_change(struct kernel_events *ev, const struct kernel_events_pa
 	return 0;
 }
 
+static int attach(const struct nlsock *s, struct sock_filter *code, int n)
+{
+	const struct sock_fprog prog = { .len = (unsigned short)n, .filter = code };
+
+	if (setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
+		return -errno;
+	return 0;
+}
+
+int kernel_events_filter(struct kernel_events *ev, const struct kernel_evfilter *f)
+{
+	struct sock_filter *code = f ? malloc(BPF_MAXINSNS * sizeof(*code)) : NULL;
+	int none = 0, n = f ? -ENOMEM : 0;
+
+	if (code)
+		n = evfilter_compile(f, code, BPF_MAXINSNS);
+	if (n > 0)
+		n = attach(&ev->sk, code, n);
+	free(code);
+	if (!f || n < 0)
+		(void)setsockopt(ev->sk.fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+	return n;
+}
+
 int kernel_events_fd(const struct kernel_events *ev)
 {
 	return ev->sk.fd;
