@@ -7,15 +7,18 @@ and what is expected because of them. The texts they exchange are translated to
 addresses of another length, so that sequence numbers shift.
 """
 import re
+import signal
 import socket
 import sys
 
+from commands import log_has
 from harness import main, test
 from lab import CLIENT4, SERVER4, SERVER6
 from netns import wait_for
 from programs import (HELPERS, STRICT, Download, FtpServer, FtpSession, Sipp, TftpFetch, TftpServer,
                       curl)
 from scenario import PRIMARY, start_pair
+from tables import fill
 
 OUTSIDE = "10.20.0.254"         # what the server takes the client for
 PUBLIC = "10.10.0.254"          # where the client finds a server that is behind the pair
@@ -29,10 +32,10 @@ table ip public {{
 """
 
 
-def pair(ctx, lab, rules="", options="ExpectationSync On", **config):
+def pair(ctx, lab, rules="", options="ExpectationSync On", binaries=None, **config):
     for node in (lab.a, lab.b):
         node.ns.nft(HELPERS + STRICT + rules)
-    start_pair(lab, ctx.ctd, options=options, **config)
+    start_pair(lab, *(binaries or [ctx.ctd]), options=options, **config)
 
 
 def expected(node, option):
@@ -205,6 +208,75 @@ def helper_allow_list(ctx):
         wait_for(lambda: in_kernel(lab.a), 10, "the kernel of a expects the connection")
         lab.wait_in_step()
         assert not expected(lab.a, "-i") and not expected(lab.b, "-e")
+
+
+@test()
+def helper_without_rule(ctx):
+    """No rule of the backup assigns a helper: the one that was replicated works on."""
+    with ctx.lab() as lab:
+        pair(ctx, lab)
+        lab.b.ns.nft("delete table inet helpers")
+        files = FtpServer(lab)
+        sessions = [FtpSession(lab, SERVER4, active) for active in (False, True)]
+        for session in sessions:
+            session.announce()
+        settled(lab, lab.a, lab.b, 2)
+        fail_over(lab, lab.a, lab.b)
+        for session in sessions:
+            assert session.fetch_announced() == files.sums["small"]
+            assert session.fetch() == files.sums["small"]
+        assert len(helped(lab.b, "ftp")) == 2
+
+
+@test(limit=120)
+def w33_overrun(ctx):
+    """The event of an expectation gets lost; reading the kernel's table makes up for it."""
+    with ctx.lab() as lab:
+        pair(ctx, lab, general="NetlinkOverrunResync 2")
+        FtpServer(lab)
+        gone, new = (FtpSession(lab, SERVER4) for _ in range(2))
+        gone.announce()
+        settled(lab, lab.a, lab.b, 1)
+        lab.a.daemon.proc.send_signal(signal.SIGSTOP)
+        try:
+            fill(ctx, lab.a, 10000)
+            new.announce()
+            gone.close()
+            wait_for(lambda: f"dport={new.port()} " in str(in_kernel(lab.a)) and
+                     f"dport={gone.port()} " in str(in_kernel(lab.a)), 10, "both are expected")
+            lab.a.ns.run(["conntrack", "-D", "-p", "tcp", "--sport",
+                          str(gone.local)])
+            wait_for(lambda: len(in_kernel(lab.a)) == 1, 10, "one expectation less")
+        finally:
+            lab.a.daemon.proc.send_signal(signal.SIGCONT)
+        wait_for(lambda: [f" dport={new.port()} " in x for x in expected(lab.b, "-e")] == [True],
+                 30, "only the new expectation with -e", 0.1)
+        assert log_has(lab.a, "after lost events"), "nothing was lost"
+
+
+# --- the reference as the other node ---
+
+def ftp_with(ctx, *binaries):
+    """Passive connections: what version 1 carries is enough for them."""
+    with ctx.lab() as lab:
+        pair(ctx, lab, binaries=binaries)
+        files = FtpServer(lab)
+        session = FtpSession(lab, SERVER4)
+        session.announce()
+        settled(lab, lab.a, lab.b, 1)
+        fail_over(lab, lab.a, lab.b)
+        assert session.fetch_announced() == files.sums["small"]
+        assert session.fetch() == files.sums["small"]
+
+
+@test()
+def interop_ftp_primary_ours(ctx):
+    ftp_with(ctx, ctx.ctd, ctx.reference)
+
+
+@test()
+def interop_ftp_backup_ours(ctx):
+    ftp_with(ctx, ctx.reference, ctx.ctd)
 
 
 # --- TFTP ---

@@ -126,6 +126,7 @@ class FtpSession:
             self.ftp.trust_server_pasv_ipv4_address = True      # what was translated counts
             self.ftp.set_pasv(not active)
             self.ftp.connect(server)
+        self.local = self.ftp.sock.getsockname()[1]
         self.ftp.login()
 
     def announce(self):
