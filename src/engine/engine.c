@@ -50,7 +50,7 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	e->life = rng_u64(&e->rng);
 	if (!e->p.node_id)
 		e->p.node_id = rng_u64(&e->rng);
-	e->purge_at = e->overrun_at = TICK_NEVER;
+	e->purge_at = e->overrun_at = e->watch_at = TICK_NEVER;
 	e->refresh_at = p->refresh_time || p->cache_timeout ? now : TICK_NEVER;
 	ratelim_init(&e->full_log, 1, 1);
 	ratelim_init(&e->resync_log, 5, 1);
@@ -118,7 +118,8 @@ bool engine_effect(struct engine *e, tick_t now, struct effect *eff)
 
 tick_t engine_deadline(const struct engine *e)
 {
-	tick_t t = tick_min(tick_min(e->purge_at, e->overrun_at), e->refresh_at);
+	tick_t t = tick_min(tick_min(e->purge_at, e->overrun_at),
+			    tick_min(e->refresh_at, e->watch_at));
 
 	if (jobs_pending(e))
 		return 0;
@@ -137,5 +138,6 @@ void engine_tick(struct engine *e, tick_t now)
 	copies_tick(e, now);
 	view_tick(e);
 	local_queue_all_done(e, now);
+	expects_tick(e, now);
 	jobs_tick(e, now);
 }

@@ -108,6 +108,35 @@ void expects_unhold(struct engine *e, cache_ref ref)
 	*cache_flags(e->expects, ref) &= (uint8_t)~ENTRY_HELD;
 }
 
+/* ---- activated without a word ---- */
+
+#define WATCH_FIRST (TICK_SEC / 2)
+#define WATCH_LAST  (32 * TICK_SEC)     /* longer than the answer to a request may take (RFC 3261) */
+
+/*
+ * What a SIP client registers is expected, but inactive until the answer has come.
+ * No event tells of that, nor of the lifetime it then has. So the table is read
+ * again while there are inactive ones, less and less often.
+ */
+static void watch(struct engine *e, tick_t now, const struct expect *x, bool fresh)
+{
+	if (!(x->flags & EXPF_INACTIVE))
+		return;
+	if (fresh)
+		e->watch_pause = WATCH_FIRST;
+	if (e->watch_pause <= WATCH_LAST)
+		e->watch_at = tick_add(now, e->watch_pause);
+}
+
+void expects_tick(struct engine *e, tick_t now)
+{
+	if (now < e->watch_at)
+		return;
+	e->watch_at = TICK_NEVER;
+	e->watch_pause *= 2;
+	jobs_dump(e, DUMP_OVERRUN, true, 0);
+}
+
 /* ---- changes ---- */
 
 static void add(struct engine *e, tick_t now, const struct expect *x, bool master, bool send)
@@ -158,6 +187,7 @@ static void appear(struct engine *e, tick_t now, struct expect *x, bool send)
 {
 	const bool master = choose_zone(e, x);
 
+	watch(e, now, x, true);
 	place(e, now, x, master, send);
 }
 
@@ -217,6 +247,10 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 	}
 	ref = find_same(e, &y);
 	if (k == EVENT_DESTROY) {
+		if (!ref) {                    /* activated, not yet noticed */
+			y.flags |= EXPF_INACTIVE;
+			ref = find_same(e, &y);
+		}
 		if (x->has & EXPECT_HAS_ID)
 			local_note_end(e, OBJ_EXPECT, x->id);
 		if (ref)
@@ -224,6 +258,7 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 		else
 			e->count[OBJ_EXPECT].del_missing++;
 	} else if (ref) {
+		watch(e, now, &y, true);
 		put(e, now, ref, &y, k == EVENT_NEW, send);
 	} else {
 		appear(e, now, &y, send);
@@ -253,6 +288,7 @@ void expects_dump(struct engine *e, tick_t now, const struct expect *x, bool sen
 		appear(e, now, &y, send);
 		return;
 	}
+	watch(e, now, &y, false);
 	cache_get(e->expects, ref, &cur);
 	put(e, now, ref, &y, false, !same_content(&cur, &y));
 }

@@ -31,7 +31,7 @@
 enum dump_purpose {
 	DUMP_LOAD,              /* start: fill the internal cache, nothing is sent */
 	DUMP_RESYNC,            /* -R: refresh; new entries are not sent, differences are */
-	DUMP_OVERRUN,           /* after lost events: differences are sent */
+	DUMP_OVERRUN,           /* events were lost, or none told: differences are sent */
 	DUMP_FLUSH,             /* -F: delete what passes the filter */
 };
 
@@ -129,6 +129,8 @@ struct engine {
 	struct zone_set zones;                 /* of flows of the internal cache, ever */
 	cache_ref held[HELD_MAX];              /* expectations without a known master */
 	uint32_t nheld;
+	tick_t watch_at;                       /* read the table again; TICK_NEVER: no need */
+	tick_t watch_pause;
 
 	struct fetch fetch[FETCH_MAX];         /* ring */
 	uint32_t fetch_head, nfetch;
@@ -210,6 +212,7 @@ void local_drop_idle(struct engine *e);
 void expects_dump(struct engine *e, tick_t now, const struct expect *x, bool send);
 /* A flow has appeared: announce the expectations that waited for it. */
 void expects_release(struct engine *e, tick_t now, const struct flow *master);
+void expects_tick(struct engine *e, tick_t now);
 /* No longer held back. */
 void expects_unhold(struct engine *e, cache_ref ref);
 /* Put in the zone of its master, if that is known. */

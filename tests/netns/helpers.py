@@ -16,7 +16,7 @@ from harness import main, test
 from lab import CLIENT4, SERVER4, SERVER6
 from netns import wait_for
 from programs import (HELPERS, STRICT, Download, FtpServer, FtpSession, Sipp, TftpFetch, TftpServer,
-                      curl)
+                      curl, listens)
 from scenario import PRIMARY, start_pair
 from tables import fill
 
@@ -317,8 +317,7 @@ def w11_sip(ctx):
         pair(ctx, lab)
         with media(lab, "cl", 16000) as near, media(lab, "sv", 17000) as far:
             callee = Sipp(lab, "sv", "sip_uas", "-i", SERVER4, "-p", "5060")
-            wait_for(lambda: ":5060 " in lab.ns["sv"].run(["ss", "-Hlun"]).stdout, 20,
-                     "the callee listens", 0.05)
+            listens(lab, ":5060 ")
             caller = Sipp(lab, "cl", "sip_uac", "-i", CLIENT4, "-p", "5060", SERVER4)
             caller.wait_said("180 Ringing")
             callee.halt()
@@ -334,6 +333,31 @@ def w11_sip(ctx):
             assert far.recv(100) == b"hello"
             callee.finish()
             caller.finish()
+
+
+@test(limit=120)
+def sip_registration(ctx):
+    """A phone that has registered can be called after the failover, from another port.
+
+    What it expects is inactive until the registrar answers, which no event tells.
+    """
+    with ctx.lab() as lab:
+        pair(ctx, lab)
+        registrar = Sipp(lab, "sv", "sip_registrar", "-i", SERVER4, "-p", "5060")
+        listens(lab, ":5060 ")
+        phone = Sipp(lab, "cl", "sip_phone", "-i", CLIENT4, "-p", "5060", SERVER4)
+        wait_for(lambda: ["INACTIVE" in x for x in expected(lab.a, "-i")] == [True], 10,
+                 "an inactive expectation")
+        phone.finish()
+        registrar.finish()
+        wait_for(lambda: ["PERMANENT class" in x for x in expected(lab.b, "-e")] == [True], 20,
+                 "an active expectation on b")
+        fail_over(lab, lab.a, lab.b)
+        with media(lab, "cl", 5060) as near, media(lab, "sv", 5099) as far:
+            for text in (b"one", b"two"):
+                far.sendto(text, (OUTSIDE, 5060))
+                assert near.recv(100) == text
+        assert len(in_kernel(lab.b)) == 1, "it is permanent"
 
 
 if __name__ == "__main__":

@@ -81,6 +81,12 @@ def _fill(path, size, seed):
     return hashlib.sha256(data).hexdigest()
 
 
+def listens(lab, port, kind="-lun"):
+    """Wait until the server's namespace has a socket bound to that port."""
+    wait_for(lambda: port in lab.ns["sv"].run(["ss", "-H", kind]).stdout, 20,
+             f"somebody listens on {port}", 0.05)
+
+
 class Files:
     """A folder to serve, and what is in it: `sums` by name."""
 
@@ -106,12 +112,8 @@ class FtpServer(Files):
         with open(conf, "w", encoding="ascii") as f:
             f.write(VSFTPD.format(listen4="NO" if v6 else "YES", listen6="YES" if v6 else "NO",
                                   root=self.root, rate=RATE, empty=empty))
-        self.proc = lab.ns["sv"].start([program, conf])
-        wait_for(lambda: self._listening(lab, v6), 20, "vsftpd listens", 0.05)
-
-    def _listening(self, lab, v6):
-        assert self.proc.poll() is None, f"vsftpd ended with {self.proc.returncode}"
-        return ":21 " in lab.ns["sv"].run(["ss", "-Hltn", "-6" if v6 else "-4"]).stdout
+        lab.ns["sv"].start([program, conf])
+        listens(lab, ":21 ", "-ltn")
 
 
 class FtpSession:
@@ -246,8 +248,7 @@ class TftpServer(Halting):
         self.files = Files(lab)
         super().__init__(lab.ns["sv"], [need("in.tftpd"), "-L", "-a", f"{server}:69", "-u", "root",
                                         "-s", self.files.root])
-        wait_for(lambda: ":69 " in lab.ns["sv"].run(["ss", "-Hlun"]).stdout, 20,
-                 "in.tftpd listens", 0.05)
+        listens(lab, ":69 ")
 
 
 class TftpFetch:

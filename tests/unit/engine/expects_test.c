@@ -321,6 +321,80 @@ Test(expects, w33_a_dump_takes_away_what_was_held)
 	pair_free(&p);
 }
 
+/* ---- registrations of SIP clients ---- */
+
+static struct expect registration(void)
+{
+	struct expect x = ftp_expect();
+
+	x.has |= EXPECT_HAS_ID;
+	x.id = 1;
+	x.flags = EXPF_PERMANENT | EXPF_INACTIVE;
+	strcpy(x.helper, "sip");
+	return x;
+}
+
+Test(expects, one_that_gets_active_is_noticed)
+{
+	struct pair p = pair_default();
+	struct flow m = tcp_flow(1, 7);
+	struct expect x = registration();
+	struct engine_entry first;
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	for (int i = 0; i < 20; i++) {         /* the answer takes two seconds */
+		run_for(&p, SECS(1) / 10);
+		answer_dumps(&p, &m, &x, 1);
+	}
+	x.flags = EXPF_PERMANENT;
+	x.timeout = 600;
+	for (int i = 0; i < 30; i++) {
+		run_for(&p, SECS(1) / 10);
+		answer_dumps(&p, &m, &x, 1);
+	}
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, &first), 1);
+	cr_assert_eq(first.expect.flags, EXPF_PERMANENT);
+	cr_assert_geq(first.expect.timeout, 590);
+	pair_free(&p);
+}
+
+Test(expects, one_that_never_gets_active_is_left_alone_in_the_end)
+{
+	struct pair p = pair_default();
+	struct expect x = registration();
+	struct effect eff;
+	int dumps = 0;
+
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	for (int i = 0; i < 3000; i++) {
+		run_for(&p, SECS(1) / 10);
+		while (engine_effect(p.a, p.now, &eff)) {
+			cr_assert_eq(eff.kind, EFFECT_DUMP_EXPECTS);
+			engine_dump_expect(p.a, p.now, &x);
+			engine_dump_end(p.a, p.now, 0);
+			dumps++;
+		}
+	}
+	cr_assert_eq(dumps, 7, "0.5, 1, 2 ... 32 s, not %d times", dumps);
+	cr_assert_eq(listed(p.a, ECACHE_EXP_INTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
+Test(expects, one_that_got_active_unnoticed_can_end)
+{
+	struct pair p = pair_default();
+	struct flow m = tcp_flow(1, 7);
+	struct expect x = registration();
+
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	x.flags = EXPF_PERMANENT;
+	engine_expect_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &x);
+	cr_assert_eq(listed(p.a, ECACHE_EXP_INTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
 /* ---- into the kernel ---- */
 
 Test(expects, a_missing_helper_costs_no_flow)
