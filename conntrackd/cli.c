@@ -15,6 +15,25 @@
 #define WATCH_DEFAULT 2u
 #define WATCH_MAX     86400u
 
+static const struct cli_option options[] = {
+	{ 'C', "config", "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", false },
+	{ 'd', "daemon", NULL, "run in the background", false },
+	{ 'v', "version", NULL, "print the version", false },
+	{ 'h', "help", NULL, "print this text", false },
+	{ 'x', "xml", NULL, "with -i or -e: print XML", true },
+	{ 0, "json", NULL, "with -i, -e, -s, -c, status, health: print JSON", true },
+	{ 0, "filter", "EXPR", "with -i or -e: matching entries only, such as\n"
+	  "\"proto tcp addr 10.0.0.0/8 not port 22\"", true },
+	{ 0, "peer", "NAME", "with -c, -e, -f external, -s, -B or -n: this peer only", true },
+	{ 0, "watch", "[SECONDS]", "with status: refresh until interrupted", true },
+	{ 0, "print", NULL, "with check: show the configuration in effect", true },
+};
+
+const struct cli_option *cli_option_at(size_t i)
+{
+	return i < sizeof(options) / sizeof(options[0]) ? &options[i] : NULL;
+}
+
 struct reader {
 	int argc, i;
 	char **argv;
@@ -140,17 +159,11 @@ static int read_check(struct reader *r)
 /* Long name of an option letter that is no command, NULL if there is none. */
 static const char *name_of(char letter)
 {
-	static const struct {
-		char letter;
-		const char *name;
-	} names[] = {
-		{ 'C', "config" }, { 'd', "daemon" }, { 'x', "xml" },
-		{ 'h', "help" }, { 'v', "version" },
-	};
+	const struct cli_option *o;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].letter == letter)
-			return names[i].name;
+	for (size_t i = 0; (o = cli_option_at(i)); i++)
+		if (o->letter == letter)
+			return o->name;
 	return NULL;
 }
 

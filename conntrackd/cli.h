@@ -5,6 +5,7 @@
 /* The command line as one value. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include "control/cmds.h"
 
 enum cli_role { CLI_DAEMON, CLI_CLIENT, CLI_HELP, CLI_VERSION, CLI_CHECK };
@@ -25,6 +26,21 @@ struct cli {
  * where they stand: what is wrong behind them does not matter.
  */
 int cli_parse(int argc, char **argv, struct cli *out, char *err, size_t cap);
+
+/* An option that is no command of the daemon's (control_command_at() has those). */
+struct cli_option {
+	char letter;                     /* 0: has none */
+	const char *name;                /* after two dashes */
+	const char *arg;                 /* what follows, NULL: nothing */
+	const char *help;                /* for the usage text; lines end with \n */
+	bool of_commands;                /* goes with a command; else with the daemon, or alone */
+};
+
+/* Row i, NULL at the end. */
+const struct cli_option *cli_option_at(size_t i);
+
+/* The usage text. */
+void usage_print(FILE *out);
 
 /* The program: returns the exit status. */
 int cli_main(int argc, char **argv);

@@ -25,45 +25,6 @@
 
 #define HEALTH_BAD 2             /* exit status of the worst verdict */
 
-static void print_commands(FILE *out)
-{
-	const struct control_command *c;
-	char name[32];
-
-	for (size_t i = 0; (c = control_command_at(i)); i++) {
-		if (c->letter)
-			snprintf(name, sizeof(name), "-%c, --%s", c->letter, c->word);
-		else
-			snprintf(name, sizeof(name), "%s", c->word);
-		fprintf(out, "  %-21s %s\n", name, c->help);
-		if (c->args)
-			fprintf(out, "  %-21s [%s]\n", "", c->args);
-	}
-}
-
-static void print_usage(FILE *out)
-{
-	fprintf(out, "usage: conntrackd [-C FILE] [-d]\n"
-		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [OPTION ...]\n"
-		"       conntrackd check [-C FILE] [--print]\n\n"
-		"Daemon:\n"
-		"  -d, --daemon          run in the background\n"
-		"  -C, --config FILE     configuration file (%s)\n"
-		"  -v, --version         print the version\n"
-		"  -h, --help            print this text\n"
-		"  check                 hold the configuration against this host\n"
-		"  check --print         show the configuration in effect\n\n"
-		"Commands to a running daemon:\n", CONFIG_DEFAULT_FILE);
-	print_commands(out);
-	fprintf(out, "\nOptions of commands:\n"
-		"  -x, --xml             with -i or -e: print XML\n"
-		"  --json                with -i, -e, -s, -c, status, health: print JSON\n"
-		"  --filter EXPR         with -i or -e: matching entries only, such as\n"
-		"                        \"proto tcp addr 10.0.0.0/8 not port 22\"\n"
-		"  --peer NAME           with -c, -e, -f external, -s, -B or -n: this peer only\n"
-		"  --watch [SECONDS]     with status: refresh until interrupted\n");
-}
-
 static void print_version(void)
 {
 	printf("conntrackd %s, licence GPL-2.0-or-later\n"
@@ -266,12 +227,12 @@ int cli_main(int argc, char **argv)
 
 	if (cli_parse(argc, argv, &cli, err, sizeof(err)) < 0) {
 		process_say(LOG_LVL_ERROR, err);
-		print_usage(stdout);
+		usage_print(stdout);
 		return EXIT_FAILURE;
 	}
 	switch (cli.role) {
 	case CLI_HELP:
-		print_usage(stdout);
+		usage_print(stdout);
 		return EXIT_SUCCESS;
 	case CLI_VERSION:
 		print_version();

@@ -26,6 +26,7 @@
 #define CONFIG_LINKS          4        /* most dedicated links to a peer */
 #define CONFIG_IFNAME         16       /* IFNAMSIZ, with the NUL */
 #define CONFIG_PATH           257      /* log and lock files, with the NUL */
+#define CONFIG_ACCOUNT        33       /* name of a user or a group, with the NUL */
 #define CONFIG_SOCKET_PATH    108      /* sun_path, with the NUL */
 #define CONFIG_EXPECT_HELPERS 32       /* names in ExpectationSync */
 #define CONFIG_FILE_MAX       (64u << 20) /* bytes of a file */
@@ -125,6 +126,9 @@ struct config_general {
 	int32_t syslog;                /* LOG_DAEMON, LOG_LOCAL0..7, CONFIG_NO_SYSLOG */
 	char lock_file[CONFIG_PATH];
 	char socket_path[CONFIG_SOCKET_PATH];
+	char socket_group[CONFIG_ACCOUNT]; /* "": that of the process */
+	uint32_t socket_mode;          /* permissions, 0 = 0660 with a group, else 0600 */
+	char user[CONFIG_ACCOUNT];     /* to run as, "": as started */
 	uint32_t nl_buffer;            /* bytes, 0 = system default */
 	uint32_t nl_buffer_max;        /* bytes */
 	uint32_t overrun_resync;       /* s after the last overrun, 0 = never */

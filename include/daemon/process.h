@@ -3,7 +3,7 @@
 #define CTD_DAEMON_PROCESS_H
 
 /* What a daemon does with its own process: lock file, background, scheduling. */
-#include <stdbool.h>
+#include <sys/types.h>
 #include "base/log.h"
 #include "config/config.h"
 
@@ -19,12 +19,12 @@ int process_lock(const char *path);
 void process_unlock(const char *path, int fd);
 
 /*
- * Go to the background. Returns in the child with *ready set to a descriptor for
- * process_ready(); the parent waits for that and never returns here: its exit
- * status comes back through *parent_status (true in the parent). Negated errno
- * if there was no fork.
+ * Go to the background. Returns twice: in the child, where *child is 0, with
+ * *ready set to a descriptor for process_ready(); and in the parent once the child
+ * serves or has failed, with the parent's exit status in *status. Negated errno if
+ * there was no fork.
  */
-int process_background(bool *is_parent, int *parent_status, int *ready);
+int process_background(pid_t *child, int *status, int *ready);
 
 /*
  * Child: tell the waiting parent that the daemon serves, and let go of the

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 #include "base/log.h"
 
@@ -43,6 +44,9 @@ const struct log *sinks_log(const struct sinks *s);
 
 /* Going into the background: no more console. */
 void sinks_set_console(struct sinks *s, bool on);
+
+/* Give the file to this user, who is to write and reopen it from now on. */
+void sinks_give(const struct sinks *s, uid_t uid, gid_t gid);
 
 /*
  * Open the file anew under its name, after log rotation. On error (negated

@@ -18,6 +18,7 @@ static bool same_value(const struct schema_key *key, const struct config *a,
 		return *(const bool *)x == *(const bool *)y;
 	case KEY_PATH:
 	case KEY_BOOL_PATH:
+	case KEY_ACCOUNT:
 		return strcmp(x, y) == 0;
 	default:
 		return *(const uint32_t *)x == *(const uint32_t *)y;

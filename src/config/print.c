@@ -133,8 +133,13 @@ static void statement(struct printer *p, const struct schema_key *key, const voi
 		break;
 	case KEY_PATH:
 	case KEY_INTERFACE:
+	case KEY_ACCOUNT:
 		if (*at)
 			line(p, "%s %s", key->name, at);
+		break;
+	case KEY_FILE_MODE:
+		if (*(const uint32_t *)at)
+			line(p, "%s %04o", key->name, *(const uint32_t *)at);
 		break;
 	case KEY_BOOL_PATH:
 		line(p, "%s %s", key->name, *at ? at : "off");

@@ -48,6 +48,8 @@ enum schema_type {
 	KEY_FACILITY,     /* int32_t: boolean or syslog facility */
 	KEY_CHOICE,       /* uint32_t: 1 + index in "choices" */
 	KEY_INTERFACE,    /* char[CONFIG_IFNAME] */
+	KEY_ACCOUNT,      /* char[CONFIG_ACCOUNT]: name of a user or a group */
+	KEY_FILE_MODE,    /* uint32_t, written in octal; 0: not set */
 	KEY_LINK_ADDR,    /* link address "addr" of "family" */
 	KEY_NET,          /* network of "family", added to the filter */
 	KEY_IGNORED,      /* one word is read and dropped, with a warning: help says why */

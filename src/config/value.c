@@ -3,6 +3,7 @@
  * "Keyword value": the word is checked against the type and range of its row and
  * stored where the row says. One function per type, chosen by table.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include "base/err.h"
@@ -156,6 +157,45 @@ static int set_choice(struct reader *r, const struct schema_key *key, const stru
 			  choices_text(key, text, sizeof(text)));
 }
 
+/* What useradd(8) takes, or a number. */
+static int set_account(struct reader *r, const struct schema_key *key, const struct word *w)
+{
+	char *to = place(r, key);
+
+	if (w->len >= CONFIG_ACCOUNT)
+		return reader_bad(r, key, w, "too long for a name, at most %d characters",
+				  CONFIG_ACCOUNT - 1);
+	for (size_t i = 0; i < w->len; i++)
+		if (!isalnum((unsigned char)w->s[i]) && (i == 0 || !strchr("-.", w->s[i])) &&
+		    w->s[i] != '_')
+			return reader_bad(r, key, w, "%s takes a name", key->name);
+	memcpy(to, w->s, w->len);
+	to[w->len] = '\0';
+	return 0;
+}
+
+static bool octal(const struct word *w, uint32_t *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < w->len; i++) {
+		if (w->s[i] < '0' || w->s[i] > '7' || *out > 0777)
+			return false;
+		*out = *out << 3 | (uint32_t)(w->s[i] - '0');
+	}
+	return *out && *out <= 0777;
+}
+
+static int set_file_mode(struct reader *r, const struct schema_key *key, const struct word *w)
+{
+	uint32_t mode;
+
+	if (!octal(w, &mode))
+		return reader_bad(r, key, w, "%s takes permissions in octal, 0001 to 0777",
+				  key->name);
+	*(uint32_t *)place(r, key) = mode;
+	return 0;
+}
+
 static int set_interface(struct reader *r, const struct schema_key *key, const struct word *w)
 {
 	char *to = place(r, key);
@@ -228,6 +268,8 @@ static const set_fn set_by_type[] = {
 	[KEY_FACILITY] = set_facility,
 	[KEY_CHOICE] = set_choice,
 	[KEY_INTERFACE] = set_interface,
+	[KEY_ACCOUNT] = set_account,
+	[KEY_FILE_MODE] = set_file_mode,
 	[KEY_LINK_ADDR] = set_link_addr,
 	[KEY_NET] = net_add,
 	[KEY_IGNORED] = set_ignored,

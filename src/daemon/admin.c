@@ -285,7 +285,7 @@ int admin_open(struct daemon *d)
 {
 	const struct control_sock_params p = {
 		.loop = d->loop, .path = d->cfg->general.socket_path,
-		.handler = &handler, .ctx = d, .log = d->log,
+		.handler = &handler, .ctx = d, .log = d->log, .access = d->life.access,
 	};
 	int err = control_sock_open(&p, &d->control);
 

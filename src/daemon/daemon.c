@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "daemon/daemon.h"
 #include "daemon/process.h"
+#include "notify.h"
 #include "priv.h"
 
 /* ---- turns ---- */
@@ -139,16 +140,18 @@ static int load_tables(struct daemon *d)
 
 	if (err < 0)
 		return err;
-	while (engine_effect(d->engine, now, &eff)) {
+	while (!d->stopping && engine_effect(d->engine, now, &eff)) {
 		if (eff.kind == EFFECT_JOB_DONE)
 			continue;
 		tables_dump(d, eff.kind == EFFECT_DUMP_EXPECTS);
-		while (d->tables.dump)
+		while (d->tables.dump && !d->stopping) {
 			tables_turn(d);
+			loop_once(d->loop, false);     /* a signal, a question */
+		}
 		while (engine_deadline(d->engine) == 0)    /* the sweep after the dump */
 			engine_tick(d->engine, now);
 	}
-	return d->tables.dump_failed ? -EIO : 0;
+	return d->stopping ? -ECANCELED : d->tables.dump_failed ? -EIO : 0;
 }
 
 static int open_lock(struct daemon *d)
@@ -233,11 +236,16 @@ static int build(struct daemon *d, bool background)
 		   "-- starting in console mode --");
 	if (open_lock(d) < 0)
 		return -EWOULDBLOCK;
+	err = life_prepare(d);
+	if (err)
+		return err;
 	warn_unsupported(d);
 	if (d->cfg->sync.disable_external)
 		log_notice(d->log, "disabling external cache");
 	process_schedule(&d->cfg->general, d->log);
 	err = open_core(d);
+	if (!err)
+		err = open_signals(d);
 	if (!err)
 		err = admin_open(d);
 	if (!err)
@@ -247,7 +255,7 @@ static int build(struct daemon *d, bool background)
 	if (!err)
 		err = load_tables(d);
 	if (!err)
-		err = open_signals(d);
+		err = life_drop_rights(d);
 	if (err == -ENOMEM)
 		log_error(d->log, "not enough memory");
 	return err;
@@ -264,9 +272,10 @@ static void teardown(struct daemon *d)
 		tables_close(d);
 		peers_close(d);
 		admin_unlisten(d);
-		process_unlock(d->cfg->general.lock_file, d->lock_fd);
-		admin_close(d);                /* a waiting -k returns when socket and lock are gone */
 	}
+	process_unlock(d->cfg->general.lock_file, d->lock_fd);
+	life_stopping(d);
+	admin_close(d);                        /* a waiting -k returns when socket and lock are gone */
 	engine_free(d->engine);
 	filter_free(d->filter);
 	loop_free(d->loop);
@@ -280,6 +289,7 @@ static int serve(struct daemon *d, int ready)
 	if (ready >= 0)
 		sinks_set_console(d->sinks, false);
 	process_ready(ready);
+	life_serving(d, ready < 0);
 	tables_listen(d);
 	loop_on_turn(d->loop, on_turn, d);
 	loop_run(d->loop);
@@ -290,19 +300,24 @@ int daemon_main(const struct config *cfg, const char *path, bool background)
 {
 	struct daemon d = { .cfg = cfg, .lock_fd = -1 };
 	char *absolute = realpath(path, NULL); /* the daemon changes to / */
-	bool is_parent = false;
+	pid_t child = 0;
 	int status = EXIT_FAILURE, ready = -1;
 
 	d.path = absolute ? absolute : path;
 	umask(0177);
 	signal(SIGPIPE, SIG_IGN);
-	if (background && process_background(&is_parent, &status, &ready) < 0)
+	if (background && process_background(&child, &status, &ready) < 0)
 		return EXIT_FAILURE;
-	if (is_parent)
+	if (child) {
+		if (status == EXIT_SUCCESS && cfg->general.systemd)
+			notify_ready(child);
 		return status;
+	}
 	d.started = clock_now();
 	if (build(&d, background) == 0)
 		status = serve(&d, ready);
+	else if (d.stopping)
+		status = EXIT_SUCCESS;         /* told to end while it started */
 	teardown(&d);
 	if (status == EXIT_SUCCESS)
 		log_notice(d.log, "---- shutdown received ----");

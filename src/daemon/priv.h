@@ -12,6 +12,7 @@
 #include "loop/clock.h"
 #include "loop/loop.h"
 #include "observe/sinks.h"
+#include "rights.h"
 #include "streams.h"
 
 struct daemon;
@@ -37,6 +38,16 @@ struct peer_links {
 	struct streams streams;           /* what comes in over them */
 };
 
+/* User, rights, and what the service manager hears (life.c). */
+struct life {
+	bool has_user;
+	struct account user;
+	struct control_access access;     /* to the control socket */
+	struct loop_timer timer;
+	tick_t period;                    /* between two messages */
+	char told[160];                   /* last status line */
+};
+
 struct strbuf;
 struct stats_link;
 struct stats_queue;
@@ -58,6 +69,7 @@ struct daemon {
 	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
 	struct loop_signal sig_term, sig_int, sig_hup;
 	int lock_fd;
+	struct life life;
 	tick_t started;
 	bool stopping;
 	uint64_t next_tag;
@@ -123,6 +135,15 @@ void admin_job_done(struct daemon *d, uint64_t tag);
 int reload(struct daemon *d, struct strbuf *said);
 /* What a reload has left. */
 void reload_free(struct daemon *d);
+
+/* ---- life.c ---- */
+/* Look up whom to become, and for whom the control socket is. */
+int life_prepare(struct daemon *d);
+/* Everything is open: become that user, keep only the rights that are needed. */
+int life_drop_rights(struct daemon *d);
+/* Tell the service manager that we serve, and how we are from now on. */
+void life_serving(struct daemon *d, bool foreground);
+void life_stopping(struct daemon *d);
 
 /* ---- daemon.c ---- */
 void daemon_engine_params(struct daemon *d, const struct config *c, struct engine_params *p);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,26 +70,23 @@ static int wait_for_child(int fd, pid_t pid)
 	return EXIT_FAILURE;
 }
 
-int process_background(bool *is_parent, int *parent_status, int *ready)
+int process_background(pid_t *child, int *status, int *ready)
 {
 	int fds[2];
-	pid_t pid;
 
-	*is_parent = false;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	pid = fork();
-	if (pid < 0) {
+	*child = fork();
+	if (*child < 0) {
 		int err = errno;
 
 		close(fds[0]);
 		close(fds[1]);
 		return -err;
 	}
-	if (pid > 0) {
+	if (*child > 0) {
 		close(fds[1]);
-		*is_parent = true;
-		*parent_status = wait_for_child(fds[0], pid);
+		*status = wait_for_child(fds[0], *child);
 		return 0;
 	}
 	close(fds[0]);

@@ -208,12 +208,48 @@ static void commit_report(struct engine *e, tick_t now)
 	}
 }
 
+static void add_reasons(struct strbuf *b, uint64_t failed, const uint64_t by[COMMIT_REASONS])
+{
+	const char *sep = " (";
+
+	strbuf_addf(b, ", %llu failed", (unsigned long long)failed);
+	for (int r = 0; r < COMMIT_REASONS; r++) {
+		if (!by[r])
+			continue;
+		strbuf_addf(b, "%s%s: %llu", sep, commit_reason_text(r), (unsigned long long)by[r]);
+		sep = ", ";
+	}
+	strbuf_add(b, *sep == ' ' ? "" : ")");
+}
+
+/* All of it in one line, beside those above, whose words are older than this program. */
+static void commit_summary(struct engine *e)
+{
+	const struct commit_stats *s = &e->commit_sum;
+	char line[512];
+	struct strbuf b;
+
+	strbuf_init(&b, line, sizeof(line));
+	strbuf_addf(&b, "commit summary: flows: %llu created, %llu updated, %llu skipped as older, "
+		    "%llu clashes, %llu expired", (unsigned long long)s->flows_new,
+		    (unsigned long long)s->flows_updated, (unsigned long long)s->flows_skipped,
+		    (unsigned long long)s->flows_clash, (unsigned long long)s->flows_expired);
+	add_reasons(&b, s->flows_failed, s->flows_failed_by);
+	if (e->p.expect_sync) {
+		strbuf_addf(&b, "; expectations: %llu created, %llu expired",
+			    (unsigned long long)s->expects_new, (unsigned long long)s->expects_expired);
+		add_reasons(&b, s->expects_failed, s->expects_failed_by);
+	}
+	log_notice(e->p.log, "%s", line);
+}
+
 static void commit_close(struct engine *e, tick_t now)
 {
 	e->last_commit = e->commit_sum;
 	e->last_commit_took = tick_since(now, e->commit_start);
 	e->last_commit_at = now;
 	commit_report(e, now);
+	commit_summary(e);
 	if (e->commit_tag)
 		engine_post(e, EFFECT_JOB_DONE, e->commit_tag);
 	e->commit_what = 0;

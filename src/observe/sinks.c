@@ -268,6 +268,13 @@ void sinks_set_console(struct sinks *s, bool on)
 	s->console = on;
 }
 
+void sinks_give(const struct sinks *s, uid_t uid, gid_t gid)
+{
+	/* What cannot be given may be writable all the same; reopening will tell. */
+	if (s->file_fd >= 0 && fchown(s->file_fd, uid, gid) < 0)
+		return;
+}
+
 int sinks_reopen(struct sinks *s)
 {
 	int fd;

@@ -30,6 +30,10 @@ static const char *sample(const struct schema_key *key)
 		return key->choices[0];
 	case KEY_INTERFACE:
 		return "eth7";
+	case KEY_ACCOUNT:
+		return "daemon";
+	case KEY_FILE_MODE:
+		return "0640";
 	case KEY_LINK_ADDR:
 	case KEY_NET:
 		return key->family == FAM_IP4 ? "10.0.0.7" : "fe80::7";
