@@ -109,17 +109,23 @@ static bool kernel_order(const struct nlmsghdr *h)
 	return true;
 }
 
-/* The library asserts that names end in time; a NUL early in a long attribute is not enough. */
+/*
+ * The library asserts that the attributes of names are no longer than the longest
+ * name it knows, a NUL early in them is not enough.
+ */
+#define LIBRARY_HELPER_MAX 16u
+#define LIBRARY_FN_MAX     24u
+
 static bool names_fit(const struct nlmsghdr *h)
 {
 	const struct nlattr *a;
 
 	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(a) == CTA_EXPECT_HELP_NAME &&
-		    mnl_attr_get_payload_len(a) > FLOW_HELPER_MAX)
+		    mnl_attr_get_payload_len(a) > LIBRARY_HELPER_MAX)
 			return false;
 		if (mnl_attr_get_type(a) == CTA_EXPECT_FN &&
-		    mnl_attr_get_payload_len(a) > EXPECT_FN_MAX)
+		    mnl_attr_get_payload_len(a) > LIBRARY_FN_MAX)
 			return false;
 	}
 	return true;
@@ -153,8 +159,11 @@ static void compare_flow(const struct nlmsghdr *h, const struct flow *f)
 
 static void compare_expect(const struct nlmsghdr *h, const struct expect *e)
 {
-	struct nf_expect *exp = nfexp_new();
+	struct nf_expect *exp;
 
+	if (!names_fit(h))
+		return;
+	exp = nfexp_new();
 	CHECK(exp);
 	if (setjmp(refused) == 0 && nfexp_nlmsg_parse(h, exp) == 0)
 		CHECK_NONE(nfexp_differs(exp, e));
@@ -206,7 +215,7 @@ static void read_expect(const struct nlmsghdr *h, size_t len, bool sane)
 		return;
 	CHECK(strnlen(op.expect.helper, FLOW_HELPER_MAX) < FLOW_HELPER_MAX);
 	CHECK(strnlen(op.expect.fn, EXPECT_FN_MAX) < EXPECT_FN_MAX);
-	if (sane && names_fit(h))
+	if (sane)
 		compare_expect(h, &op.expect);
 	ask_again(&op);
 }
