@@ -2,7 +2,7 @@
 /*
  * ALARM: every object is sent when it changes and - by the owner, in time -
  * again and again. No control message is sent, and whatever carries a flag is
- * ignored. Numbers are spent but not watched.
+ * ignored. Numbers are watched for the statistics alone.
  */
 #include "session.h"
 
@@ -10,8 +10,8 @@ static enum repl_verdict alarm_input(struct repl *r, tick_t now, const struct wi
 {
 	if (m->h.flags)
 		return REPL_DROP;
+	(void)track_watch(&r->rx, now, m->h.seq);
 	session_heard(r, now);
-	r->rx.last = m->h.seq;
 	return REPL_DATA;
 }
 

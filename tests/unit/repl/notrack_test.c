@@ -216,7 +216,7 @@ static uint32_t burst(uint32_t cures)
 	return n;
 }
 
-Test(notrack, pace_meters_a_bulk)
+Test(notrack, w7_pace_meters_a_bulk)
 {
 	cr_assert_leq(burst(REPL_CURES_ALL), 500);
 	cr_assert_eq(burst(REPL_CURES_ALL & ~REPL_CURE_PACE), RIG_OBJECTS);
@@ -282,6 +282,16 @@ Test(alarm, sends_objects_and_nothing_else)
 	cr_assert_eq(out[0].h.flags, 0);
 	cr_assert_eq(g.done, 1);
 	cr_assert_eq(repl_deadline(g.r), TICK_NEVER);
+	stop();
+}
+
+Test(alarm, w30_counts_true_gaps)
+{
+	start(REPL_ALARM, REPL_CURES_ALL, false);
+	rig_data(&g, SEC(10), 0xfffffffe, 0, 1);
+	rig_data(&g, SEC(10), 2, 0, 1);
+	cr_assert_eq(rig_stats(&g).lost, 3);
+	cr_assert_eq(rig_stats(&g).before, 0);
 	stop();
 }
 

@@ -59,6 +59,22 @@ Test(track, settled_order_gap_and_late)
 	cr_assert_eq(t.last, 2);
 }
 
+Test(track, w30_a_gap_counts_what_it_lacks)
+{
+	uint32_t seq = 0xffffff00;
+	uint64_t lost = 0;
+
+	begin();
+	plain(seq);
+	for (uint32_t gap = 0; gap < 40; gap++) {
+		seq += gap + 1;
+		lost += gap;
+		cr_assert(plain(seq));
+		cr_assert_eq(t.lost, lost);
+	}
+	cr_assert_eq(t.before, 0);
+}
+
 Test(track, greeting_is_checked_for_gaps)
 {
 	begin();
