@@ -83,7 +83,7 @@ enum event_kind { EVENT_NEW, EVENT_UPDATE, EVENT_DESTROY };
 /* Who caused a kernel event. */
 enum event_origin {
 	ORIGIN_KERNEL,      /* traffic, or another program */
-	ORIGIN_OWN,         /* our own commit or flush: kept, not replicated */
+	ORIGIN_OWN,         /* our own commit or flush: only ends are replicated */
 };
 
 void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,

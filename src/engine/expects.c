@@ -254,7 +254,7 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 		if (x->has & EXPECT_HAS_ID)
 			local_note_end(e, OBJ_EXPECT, x->id);
 		if (ref)
-			local_bury(e, OBJ_EXPECT, ref, send);
+			local_bury(e, OBJ_EXPECT, ref);
 		else
 			e->count[OBJ_EXPECT].del_missing++;
 	} else if (ref) {

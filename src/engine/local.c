@@ -74,14 +74,14 @@ void local_revive(struct engine *e, uint32_t kind, cache_ref ref)
 	e->count[kind].dead--;
 }
 
-void local_bury(struct engine *e, uint32_t kind, cache_ref ref, bool tell)
+void local_bury(struct engine *e, uint32_t kind, cache_ref ref)
 {
 	struct cache *c = table(e, kind);
 	uint32_t *slots = cache_slots(c, ref);
 	const struct repl_obj o = { .kind = kind, .ref = ref };
 
 	e->count[kind].del_ok++;
-	if (!tell || (*cache_flags(c, ref) & ENTRY_HELD)) {
+	if (*cache_flags(c, ref) & ENTRY_HELD) {
 		local_drop(e, kind, ref);
 		return;
 	}
@@ -230,7 +230,7 @@ bool local_ended(const struct engine *e, uint32_t id)
 	return false;
 }
 
-static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f, bool send)
+static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f)
 {
 	struct flow cur;
 
@@ -252,7 +252,7 @@ static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f, 
 		e->st.end_bytes += f->bytes[0] + f->bytes[1];
 		e->st.end_packets += f->packets[0] + f->packets[1];
 	}
-	local_bury(e, OBJ_FLOW, ref, send);
+	local_bury(e, OBJ_FLOW, ref);
 }
 
 void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
@@ -272,7 +272,7 @@ void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum eve
 		if (!ref && !filter_pass(e->p.filter, f, false))
 			e->st.events_filtered++;
 		else
-			flow_destroy(e, ref, f, send);
+			flow_destroy(e, ref, f);
 		return;
 	}
 	if (!filter_pass(e->p.filter, f, true)) {
@@ -377,7 +377,7 @@ bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
 		uint8_t flags = *cache_flags(c, ref);
 
 		if (!(flags & ENTRY_DEAD) && (flags & ENTRY_GEN) != e->gen[kind])
-			local_bury(e, kind, ref, true);
+			local_bury(e, kind, ref);
 	}
 	return !cache_walk_done(&e->sweep);
 }

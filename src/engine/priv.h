@@ -181,8 +181,11 @@ struct engine {
 void local_drop(struct engine *e, uint32_t kind, cache_ref ref);
 /* A dead entry lives again under the same key. */
 void local_revive(struct engine *e, uint32_t kind, cache_ref ref);
-/* Mark dead and tell the peers; without anybody to tell it goes at once. */
-void local_bury(struct engine *e, uint32_t kind, cache_ref ref, bool tell);
+/*
+ * Mark dead and tell the peers, also where we ended it ourselves: what they hold
+ * of a flushed table is stale (W6). Without anybody to tell it goes at once.
+ */
+void local_bury(struct engine *e, uint32_t kind, cache_ref ref);
 /* Count the outcome of cache_add(); true if there is an entry. */
 bool local_added(struct engine *e, tick_t now, uint32_t kind, int err);
 /* Flags of an entry that was just written. */

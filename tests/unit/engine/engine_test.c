@@ -130,7 +130,7 @@ Test(engine, own_commit_is_quiet_after_greeting)
 	pair_free(&p);
 }
 
-Test(engine, announced_timeout_is_the_remaining_one)
+Test(engine, w25_announced_timeout_is_the_remaining_one)
 {
 	struct pair p = pair_default();
 	struct flow f = tcp_flow(1, 7);
@@ -456,6 +456,46 @@ static void answer_dumps(struct pair *p, uint16_t first, uint16_t last)
 }
 
 /* Emptying the cache in the middle of a bulk must not look like its end. */
+/* As asked by an operator: the kernel is read, what is found deleted, and says so. */
+static void flush_kernel(struct pair *p, uint16_t flows)
+{
+	struct kernel_op ops[KOP_BATCH];
+	struct effect eff;
+	size_t n;
+
+	engine_admin(p->a, p->now, ADMIN_FLUSH_KERNEL, ADMIN_FLOWS, 0);
+	cr_assert(engine_effect(p->a, p->now, &eff));
+	for (uint16_t i = 1; i <= flows; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_dump_flow(p->a, p->now, &f);
+	}
+	engine_dump_end(p->a, p->now, 0);
+	while ((n = engine_kernel_ops(p->a, p->now, ops, KOP_BATCH))) {
+		for (size_t i = 0; i < n; i++)
+			engine_flow_event(p->a, p->now, EVENT_DESTROY, ORIGIN_OWN, &ops[i].flow);
+		engine_kernel_results(p->a, p->now, ops, n);
+	}
+}
+
+Test(engine, w6_a_flushed_table_leaves_nothing_on_the_peer)
+{
+	struct pair p = pair_default();
+
+	for (uint16_t i = 1; i <= 200; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 200);
+	flush_kernel(&p, 200);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
 Test(engine, w6_a_bulk_of_an_emptied_cache_removes_nothing)
 {
 	struct engine_params pa = params(1), pb = params(2);
@@ -604,7 +644,8 @@ Test(engine, w6_with_a_peer_that_tells_nothing_the_acknowledgement_tells)
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f1);
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
 	run_for(&p, SECS(5));
-	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_OWN, &f1);
+	engine_admin(p.a, p.now, ADMIN_FLUSH_CACHES, ADMIN_INTERNAL, 0);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
 	run_for(&p, SECS(2));
 	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2);
 	engine_admin(p.b, p.now, ADMIN_REQUEST_RESYNC, 0, 0);
