@@ -164,6 +164,22 @@ Test(peers, each_in_its_own_cache)
 		     1);
 }
 
+/* Both speak to node 0 in turn, their numbers far apart; each is heard in full. */
+Test(peers, w2_two_senders_in_turn_lose_nothing)
+{
+	uint32_t sum = 0;
+
+	for (uint16_t i = 0; i < 50; i++) {
+		owns(1, (uint16_t)(1000 + i));
+		pump_one(1, 1);
+		owns(2, (uint16_t)(2000 + i));
+		pump_one(2, 0);
+		sum += i;
+	}
+	cr_assert_eq(external(0, 0), 10 + 50 * 1000 + sum);
+	cr_assert_eq(external(0, 1), 100 + 50 * 2000 + sum);
+}
+
 Test(peers, flush_of_one)
 {
 	cr_assert_eq(engine_admin(node[0], now, ADMIN_FLUSH_CACHES,

@@ -67,7 +67,7 @@ Test(ftfw, an_operators_bulk_greets_first)
 	stop();
 }
 
-Test(ftfw, starts_at_a_random_number)
+Test(ftfw, w29_starts_at_a_random_number)
 {
 	struct repl_params p = rig_ftfw(0, REPL_CURES_ALL);
 	uint32_t first[3];

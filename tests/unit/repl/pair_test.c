@@ -235,7 +235,7 @@ Test(pair, fresh_nodes_tell_each_other_everything_once)
 	end_pair(w);
 }
 
-Test(pair, a_restarted_node_gets_all_back_without_asking)
+Test(pair, w5_a_restarted_node_gets_all_back_without_asking)
 {
 	const struct repl_params a = rig_ftfw(10, REPL_CURES_ALL);
 	struct repl_params b = rig_ftfw(2000, REPL_CURES_ALL);
@@ -363,7 +363,7 @@ static void step(struct pair *w, int i)
 	pair_run(w, w->now + MS(7));
 }
 
-Test(pair, sessions_do_not_disturb_each_other)
+Test(pair, w2_sessions_do_not_disturb_each_other)
 {
 	const struct repl_params a = rig_ftfw(1, REPL_CURES_ALL), b = rig_ftfw(9, REPL_CURES_ALL);
 	struct pair *alone = new_pair(&a, &b, 1), *one = new_pair(&a, &b, 1),

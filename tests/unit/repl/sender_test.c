@@ -381,13 +381,13 @@ static uint32_t first_burst(uint32_t cures)
 	return n;
 }
 
-Test(sender, pace_limits_what_is_under_way)
+Test(sender, w7_pace_limits_what_is_under_way)
 {
 	cr_assert_leq(first_burst(REPL_CURES_ALL), 1500 + 256);
 	cr_assert_eq(first_burst(REPL_CURES_ALL & ~REPL_CURE_PACE), RIG_OBJECTS);
 }
 
-Test(sender, a_bulk_to_a_silent_peer_stops_after_what_its_buffer_holds)
+Test(sender, w7_a_bulk_to_a_silent_peer_stops_after_what_its_buffer_holds)
 {
 	start(REPL_CURES_ALL);
 	g.limit = RIG_OBJECTS;
