@@ -200,6 +200,7 @@ Test(golden, examples)
 	check_pair("primary");
 	check_pair("best-effort");
 	check_pair("stream");
+	check_pair("lab");
 	check_pair("cluster");
 	check_pair("accounting");
 }
