@@ -45,6 +45,10 @@
 #define FLOW_HAS_ICMP       (1u << 23)  /* orig ICMP type, code, id known */
 #define FLOW_HAS_MASTER_PORTS (1u << 24)
 #define FLOW_HAS_COUNTERS   (1u << 25)  /* destroy events and dumps, accounting on */
+#define FLOW_HAS_DURATION   (1u << 26)  /* destroy events, time stamps on */
+#define FLOW_HAS_USE        (1u << 27)  /* dumps */
+/* Of the moment, or of this host: neither replicated nor compared. */
+#define FLOW_HAS_ASIDE (FLOW_HAS_ID | FLOW_HAS_COUNTERS | FLOW_HAS_DURATION | FLOW_HAS_USE)
 
 /* Kernel status bits (uapi nf_conntrack_common.h). */
 #define CTS_EXPECTED      (1u << 0)
@@ -110,6 +114,8 @@ struct flow {
 	uint32_t labels[FLOW_LABEL_WORDS]; /* word 0 = labels 0..31 */
 	char helper[FLOW_HELPER_MAX];
 	uint64_t packets[2], bytes[2];
+	uint32_t duration;          /* seconds it lived */
+	uint32_t use;               /* references to the kernel's entry */
 };
 
 /* The key of a flow: original tuple and zone (doc/protocol.md, identity). */

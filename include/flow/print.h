@@ -17,7 +17,8 @@
 /*
  * "tcp      6 ESTABLISHED src=... [ASSURED] mark=0". Reply tuple only when the
  * flow has one as reported by the kernel. with_timeout adds the seconds after
- * the protocol number; counters are printed if the flow has them.
+ * the protocol number and the uses of the kernel's entry, if known; counters and
+ * duration are printed if the flow has them.
  */
 void print_flow(struct strbuf *out, const struct flow *f, bool with_timeout);
 

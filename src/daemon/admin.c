@@ -130,7 +130,7 @@ static int start_listing(struct daemon *d, struct control_client *cl,
 {
 	struct listing *l;
 	struct admin_job *j;
-	int err = listing_new(rq, peer, &l);
+	int err = listing_new(d, rq, peer, &l);
 
 	if (err < 0)
 		return err;

@@ -107,7 +107,9 @@ void daemon_engine_params(struct daemon *d, const struct config *c, struct engin
 		.refresh_time = s->mode == REPL_ALARM ? s->refresh_time : 0,
 		.cache_timeout = s->mode == REPL_ALARM ? s->cache_timeout : 0,
 		.window_tracking = s->window_tracking,
+		.no_internal = s->disable_internal,
 		.no_external = s->disable_external,
+		.poll_secs = c->general.poll_secs,
 		.filter = d->filter,
 		.log = d->log,
 	};
@@ -222,8 +224,18 @@ static void warn_unsupported(const struct daemon *d)
 	const struct config *c = d->cfg;
 
 	warn(d, c->has_stats, "the section Stats");
-	warn(d, c->sync.disable_internal, "DisableInternalCache");
-	warn(d, c->general.poll_secs != 0, "PollSecs");
+}
+
+static void say_modes(const struct daemon *d)
+{
+	const struct config *c = d->cfg;
+
+	if (c->sync.disable_internal)
+		log_notice(d->log, "disabling internal cache");
+	if (c->sync.disable_external)
+		log_notice(d->log, "disabling external cache");
+	if (c->general.poll_secs)
+		log_notice(d->log, "running in polling mode");
 }
 
 static int build(struct daemon *d, bool background)
@@ -240,8 +252,7 @@ static int build(struct daemon *d, bool background)
 	if (err)
 		return err;
 	warn_unsupported(d);
-	if (d->cfg->sync.disable_external)
-		log_notice(d->log, "disabling external cache");
+	say_modes(d);
 	process_schedule(&d->cfg->general, d->log);
 	err = open_core(d);
 	if (!err)

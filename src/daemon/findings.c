@@ -160,9 +160,6 @@ static void rule_modes(struct findings *f, const struct config *c)
 		say(f, LOG_LVL_WARNING, "CacheTimeout %u is not more than RefreshTime %u: states are "
 		    "forgotten before they are sent again|set CacheTimeout to %llu on all nodes",
 		    s->cache_timeout, s->refresh_time, 3ull * s->refresh_time);
-	if (s->disable_external && s->mode != REPL_ALARM)
-		say(f, LOG_LVL_NOTICE, "DisableExternalCache: the purge of conntrackd -t deletes what "
-		    "was put into the kernel for the peer|use a failover script without -t");
 }
 
 static bool nothing_passes(const struct config_filter *f)

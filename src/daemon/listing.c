@@ -23,6 +23,7 @@ struct listing {
 	bool any;                       /* an element is out */
 	int peer;
 	struct engine_walk walk;        /* cache */
+	struct kernel_dump *kernel;     /* owned; the kernel's table instead of a cache */
 	uint8_t queue;                  /* resend queue: whose */
 	uint32_t pos;                   /* ... and the place in it */
 	struct flow_match match;
@@ -39,10 +40,25 @@ static void walk_from(struct engine_walk *w, const struct control_request *rq, i
 			     (internal ? ECACHE_INTERNAL : ECACHE_EXTERNAL);
 }
 
-int listing_new(const struct control_request *rq, int peer, struct listing **out)
+/* Without internal cache its place is taken by the kernel's table. */
+static int open_source(const struct daemon *d, struct listing *l, const struct control_request *rq)
+{
+	int err = 0;
+
+	walk_from(&l->walk, rq, l->peer);
+	if (rq->cmd != CONTROL_DUMP_INTERNAL || !d->cfg->sync.disable_internal)
+		return 0;
+	l->kernel = kernel_dump_new(l->walk.which == ECACHE_EXP_INTERNAL ? KTABLE_EXPECTS :
+				    KTABLE_FLOWS, &err);
+	return l->kernel ? 0 : err;
+}
+
+int listing_new(const struct daemon *d, const struct control_request *rq, int peer,
+		struct listing **out)
 {
 	struct listing *l = calloc(1, sizeof(*l));
-	char err[128];
+	char text[128];
+	int err;
 
 	if (!l)
 		return -ENOMEM;
@@ -50,20 +66,25 @@ int listing_new(const struct control_request *rq, int peer, struct listing **out
 	l->peer = peer;
 	l->rsqueue = rq->cmd == CONTROL_REPORT;
 	l->filtered = rq->filter[0] != '\0';
-	if (l->filtered && flow_match_parse(&l->match, rq->filter, err, sizeof(err)) < 0) {
+	if (l->filtered && flow_match_parse(&l->match, rq->filter, text, sizeof(text)) < 0) {
 		free(l);
 		return -EINVAL;
 	}
 	if (l->rsqueue)
 		l->queue = peer == PEER_ALL ? 0 : (uint8_t)peer;
-	else
-		walk_from(&l->walk, rq, peer);
+	err = l->rsqueue ? 0 : open_source(d, l, rq);
+	if (err < 0) {
+		free(l);
+		return err;
+	}
 	*out = l;
 	return 0;
 }
 
 void listing_free(struct listing *l)
 {
+	if (l)
+		kernel_dump_free(l->kernel);
 	free(l);
 }
 
@@ -104,7 +125,11 @@ static void entry_text(struct strbuf *b, const struct listing *l, const struct e
 	if (is_expect(l))
 		print_expect(b, &en->expect);
 	else
-		print_flow(b, &en->flow, false);
+		print_flow(b, &en->flow, l->kernel != NULL);
+	if (l->kernel) {
+		strbuf_add(b, "\n");
+		return;
+	}
 	if (en->expires != TICK_NEVER)
 		strbuf_addf(b, " [expires in %llus]",
 			    (unsigned long long)(tick_since(en->expires, now) / TICK_SEC));
@@ -122,8 +147,10 @@ static void entry_json(struct strbuf *b, const struct listing *l, const struct e
 		print_expect_json(&j, &en->expect);
 	else
 		print_flow_json(&j, &en->flow);
-	jsonw_u64(&j, "age", tick_since(now, en->created) / TICK_SEC);
-	jsonw_u64(&j, "updated_ago", tick_since(now, en->updated) / TICK_SEC);
+	if (!l->kernel) {
+		jsonw_u64(&j, "age", tick_since(now, en->created) / TICK_SEC);
+		jsonw_u64(&j, "updated_ago", tick_since(now, en->updated) / TICK_SEC);
+	}
 	if (en->expires != TICK_NEVER)
 		jsonw_u64(&j, "expires_in", tick_since(en->expires, now) / TICK_SEC);
 	jsonw_object_end(&j);
@@ -149,6 +176,30 @@ static void print_entry(struct strbuf *b, struct listing *l, const struct engine
 		entry_text(b, l, en, now);
 }
 
+/* The next entry of the kernel's table that the configured filter lets pass. */
+static int kernel_next(const struct daemon *d, struct listing *l, uint32_t *budget,
+		       struct engine_entry *en)
+{
+	struct kernel_event ev;
+
+	while (*budget > 0) {
+		const int rc = kernel_dump_next(l->kernel, &ev);
+
+		--*budget;
+		if (rc != 1)
+			return rc == -EAGAIN ? CTD_EBUSY : 0;
+		en->expires = TICK_NEVER;
+		if (ev.is_expect) {
+			en->expect = ev.expect;
+			return 1;
+		}
+		en->flow = ev.flow;
+		if (filter_pass(d->filter, &en->flow, true))
+			return 1;
+	}
+	return CTD_EBUSY;
+}
+
 /* 0 when the cache is through, else CTD_EBUSY or 1. */
 static int fill_entries(struct daemon *d, struct listing *l, struct strbuf *b)
 {
@@ -158,7 +209,8 @@ static int fill_entries(struct daemon *d, struct listing *l, struct strbuf *b)
 	int rc = 1;
 
 	while (b->len + PRINT_LINE_MAX + AGE_MAX < b->cap) {
-		rc = engine_walk_next(d->engine, &l->walk, &budget, &en);
+		rc = l->kernel ? kernel_next(d, l, &budget, &en) :
+				 engine_walk_next(d->engine, &l->walk, &budget, &en);
 		if (rc != 1)
 			break;
 		if (is_wanted(l, &en))

@@ -13,10 +13,11 @@ struct daemon;
 struct listing;
 
 /*
- * Prepare what a request asks for; peer is its index, or PEER_ALL. 0, -ENOMEM, or
- * -EINVAL for a filter that cannot be read.
+ * Prepare what a request asks for; peer is its index, or PEER_ALL. 0, -ENOMEM,
+ * -EINVAL for a filter that cannot be read, or why the kernel's table cannot be.
  */
-int listing_new(const struct control_request *rq, int peer, struct listing **out);
+int listing_new(const struct daemon *d, const struct control_request *rq, int peer,
+		struct listing **out);
 void listing_free(struct listing *l);
 
 /* The next bytes, as control_handler.fill(): CTD_EBUSY if this slice had none. */

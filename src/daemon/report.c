@@ -20,10 +20,11 @@ struct figures {
 
 static void runtime_stats(const struct daemon *d, struct stats_runtime *r)
 {
-	struct kernel_events_stats ev;
+	struct kernel_events_stats ev = { 0 };
 	struct control_sock_stats cs;
 
-	kernel_events_get_stats(d->tables.events, &ev);
+	if (d->tables.events)
+		kernel_events_get_stats(d->tables.events, &ev);
 	control_sock_get_stats(d->control, &cs);
 	*r = (struct stats_runtime){
 		.uptime = tick_since(loop_now(d->loop), d->started),
@@ -40,6 +41,7 @@ static void gather(struct daemon *d, int peer, struct figures *f)
 	f->view = (struct stats_view){
 		.engine = &f->engine,
 		.sync = d->cfg->has_sync,
+		.no_internal = d->cfg->sync.disable_internal,
 		.no_external = d->cfg->sync.disable_external,
 		.ftfw = d->cfg->sync.mode == REPL_FTFW,
 		.links = f->links,

@@ -125,6 +125,8 @@ int tables_change(struct daemon *d)
 {
 	const struct kernel_events_params p = events_params(d->cfg);
 
+	if (!d->tables.events)
+		return 0;
 	filter_events(d);
 	return kernel_events_change(d->tables.events, &p, d->log);
 }
@@ -141,6 +143,8 @@ int tables_open(struct daemon *d)
 		log_error(d->log, "can't open the request socket to the kernel: %s", err_text(err));
 		return err;
 	}
+	if (d->cfg->general.poll_secs)
+		return 0;                      /* the tables are read from time to time */
 	t->events = kernel_events_new(&p, d->log, &err);
 	if (!t->events) {
 		log_error(d->log, "can't listen to conntrack events: %s", err_text(err));
@@ -153,7 +157,8 @@ int tables_open(struct daemon *d)
 
 void tables_listen(struct daemon *d)
 {
-	loop_io_want(d->loop, &d->tables.events_io, LOOP_READ);
+	if (d->tables.events)
+		loop_io_want(d->loop, &d->tables.events_io, LOOP_READ);
 }
 
 static void dump_close(struct daemon *d)
@@ -247,5 +252,9 @@ bool tables_turn(struct daemon *d)
 	const tick_t now = loop_now(d->loop);
 	bool more = dump_turn(d, now);
 
+	/* What is not wanted yet must not wake us: the engine's timer does. */
+	if (d->tables.dump)
+		loop_io_want(d->loop, &d->tables.dump_io,
+			     engine_dump_wanted(d->engine) ? LOOP_READ : 0);
 	return apply_turn(d, now) || more;
 }

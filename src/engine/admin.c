@@ -23,10 +23,12 @@ static int flush_caches(struct engine *e, uint32_t what)
 	}
 	if (side & ADMIN_INTERNAL)
 		e->purge_at = TICK_NEVER;
+	if (e->p.no_internal && (side & ADMIN_INTERNAL))
+		log_notice(e->p.log, "the internal cache is disabled, nothing to flush there");
 	log_notice(e->p.log, side == ADMIN_INTERNAL ? "flushing internal cache" :
 		   side == ADMIN_EXTERNAL ? "flushing external cache" : "flushing caches");
 	for (int expects = 0; expects < 2; expects++) {
-		if (side & ADMIN_INTERNAL)
+		if ((side & ADMIN_INTERNAL) && !e->p.no_internal)
 			local_clear(e, expects);
 		if (side & ADMIN_EXTERNAL)
 			remote_clear(e, expects, what);
@@ -58,6 +60,11 @@ static int resync_kernel(struct engine *e, uint32_t what, uint64_t tag)
 	const bool flows = (what & ADMIN_FLOWS) != 0;
 	int err = 0;
 
+	if (e->p.no_internal) {
+		log_notice(e->p.log, "resync with the kernel's tables is unsupported, the internal "
+			   "cache is disabled");
+		return 0;
+	}
 	e->st.kernel_resyncs++;
 	if (flows) {
 		log_notice(e->p.log, "resync with master conntrack table");

@@ -31,6 +31,14 @@ bool copies_have(const struct engine *e, const struct flow *f)
 	return false;
 }
 
+bool copies_have_expect(const struct engine *e, const struct expect *x)
+{
+	for (uint8_t i = 0; i < e->npeers && e->p.no_external; i++)
+		if (cache_find(e->peers[i].expects, x))
+			return true;
+	return false;
+}
+
 static void disown(struct engine *e, const struct flow *f)
 {
 	for (uint8_t i = 0; i < e->npeers; i++) {

@@ -51,6 +51,7 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	if (!e->p.node_id)
 		e->p.node_id = rng_u64(&e->rng);
 	e->purge_at = e->overrun_at = e->watch_at = TICK_NEVER;
+	e->poll_at = p->poll_secs ? tick_add(now, p->poll_secs * TICK_SEC) : TICK_NEVER;
 	e->refresh_at = p->refresh_time || p->cache_timeout ? now : TICK_NEVER;
 	ratelim_init(&e->full_log, 1, 1);
 	ratelim_init(&e->resync_log, 5, 1);
@@ -87,6 +88,11 @@ int engine_load(struct engine *e, uint64_t tag)
 {
 	int err;
 
+	if (e->p.no_internal) {
+		if (tag)
+			engine_post(e, EFFECT_JOB_DONE, tag);
+		return 1;
+	}
 	e->partial[OBJ_FLOW] = true;
 	e->partial[OBJ_EXPECT] = e->p.expect_sync;
 	err = jobs_dump(e, DUMP_LOAD, false, e->p.expect_sync ? 0 : tag);
@@ -123,7 +129,7 @@ tick_t engine_deadline(const struct engine *e)
 
 	if (jobs_pending(e))
 		return 0;
-	t = tick_min(t, copies_deadline(e));
+	t = tick_min(t, tick_min(e->poll_at, copies_deadline(e)));
 	for (uint8_t i = 0; i < e->npeers; i++)
 		t = tick_min(t, repl_deadline(e->peers[i].repl));
 	return t;

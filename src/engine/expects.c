@@ -185,7 +185,7 @@ static void place(struct engine *e, tick_t now, const struct expect *x, bool mas
 
 static void appear(struct engine *e, tick_t now, struct expect *x, bool send)
 {
-	const bool master = choose_zone(e, x);
+	const bool master = choose_zone(e, x) || e->p.no_internal;
 
 	watch(e, now, x, true);
 	place(e, now, x, master, send);
@@ -245,6 +245,9 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 		e->st.events_filtered++;
 		return;
 	}
+	if (!send && (e->p.no_internal || e->p.no_external) &&
+	    (k != EVENT_DESTROY || e->p.no_external))
+		return;
 	ref = find_same(e, &y);
 	if (k == EVENT_DESTROY) {
 		if (!ref) {                    /* activated, not yet noticed */
@@ -253,6 +256,8 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 		}
 		if (x->has & EXPECT_HAS_ID)
 			local_note_end(e, OBJ_EXPECT, x->id);
+		if (!ref && e->p.no_internal && !copies_have_expect(e, x))
+			ref = expects_enter(e, now, x);
 		if (ref)
 			local_bury(e, OBJ_EXPECT, ref);
 		else
@@ -285,10 +290,32 @@ void expects_dump(struct engine *e, tick_t now, const struct expect *x, bool sen
 		return;
 	ref = find_same(e, &y);
 	if (!ref) {
-		appear(e, now, &y, send);
+		if (!copies_have_expect(e, x))
+			appear(e, now, &y, send);
 		return;
 	}
 	watch(e, now, &y, false);
 	cache_get(e->expects, ref, &cur);
 	put(e, now, ref, &y, false, !same_content(&cur, &y));
+}
+
+cache_ref expects_enter(struct engine *e, tick_t now, const struct expect *x)
+{
+	struct expect y = *x;
+	cache_ref ref;
+	int err;
+
+	if (!expect_has_key(x) || !helper_allowed(e, x) || copies_have_expect(e, x))
+		return 0;
+	ref = find_same(e, &y);
+	if (ref)
+		return ref;
+	choose_zone(e, &y);
+	ref = cache_find(e->expects, &y);      /* dead, or another in its place */
+	if (ref)
+		return 0;
+	err = cache_add(e->expects, now, &y, &ref);
+	if (err)
+		local_refused(e, now, OBJ_EXPECT, err);
+	return err ? 0 : ref;
 }

@@ -22,6 +22,17 @@
 
 /* ---- dumps ---- */
 
+/* Is it to bring the internal cache in line with the kernel? */
+static bool refills(enum dump_purpose purpose)
+{
+	return purpose == DUMP_LOAD || purpose == DUMP_RESYNC || purpose == DUMP_OVERRUN;
+}
+
+static bool flushes(enum dump_purpose purpose)
+{
+	return purpose == DUMP_FLUSH || purpose == DUMP_PURGE;
+}
+
 static void dump_next(struct engine *e)
 {
 	if (e->dump_running || e->sweeping || !e->ndumps || e->dumps[0].started)
@@ -39,7 +50,9 @@ static void dump_next(struct engine *e)
 				jobs_dump(e, DUMP_OVERRUN, true, 0);
 		}
 	}
-	if (e->dumps[0].purpose != DUMP_FLUSH)
+	if (e->dumps[0].purpose == DUMP_BULK && !e->dumps[0].expects)
+		transit_bulk_start(e);
+	if (refills(e->dumps[0].purpose))
 		e->gen[e->dumps[0].expects ? OBJ_EXPECT : OBJ_FLOW] ^= ENTRY_GEN;
 	engine_post(e, e->dumps[0].expects ? EFFECT_DUMP_EXPECTS : EFFECT_DUMP_FLOWS, 0);
 }
@@ -58,7 +71,7 @@ int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_
 			  "one more is refused");
 		return CTD_EBUSY;
 	}
-	if (purpose == DUMP_FLUSH && !e->deleteq) {
+	if (flushes(purpose) && !e->deleteq) {
 		e->deleteq = malloc(DELETEQ_MAX * sizeof(*e->deleteq));
 		if (!e->deleteq)
 			return -ENOMEM;
@@ -88,16 +101,26 @@ static void queue_delete(struct engine *e, const struct kernel_op *op)
 
 bool engine_dump_wanted(const struct engine *e)
 {
-	return e->dump_running && (e->dumps[0].purpose != DUMP_FLUSH || e->deleteq_len < DELETEQ_LOW);
+	if (!e->dump_running)
+		return false;
+	if (e->dumps[0].purpose == DUMP_BULK)
+		return transit_bulk_room(e);
+	return !flushes(e->dumps[0].purpose) || e->deleteq_len < DELETEQ_LOW;
 }
 
 void engine_dump_flow(struct engine *e, tick_t now, const struct flow *f)
 {
 	if (!e->dump_running || e->dumps[0].expects)
 		return;
-	if (e->dumps[0].purpose == DUMP_FLUSH) {
+	if (e->dumps[0].purpose == DUMP_BULK) {
+		transit_bulk_flow(e, now, f);
+		return;
+	}
+	if (flushes(e->dumps[0].purpose)) {
 		struct kernel_op op = { .kind = KOP_DELETE, .cookie = COOKIE_FLUSH };
 
+		if (e->dumps[0].purpose == DUMP_PURGE && copies_have(e, f))
+			return;
 		if (!flow_has_key(f) || !filter_pass(e->p.filter, f, true) ||
 		    e->deleteq_len == DELETEQ_MAX)
 			return;
@@ -114,7 +137,11 @@ void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x)
 {
 	if (!e->dump_running || !e->dumps[0].expects)
 		return;
-	if (e->dumps[0].purpose == DUMP_FLUSH) {
+	if (e->dumps[0].purpose == DUMP_BULK) {
+		transit_bulk_expect(e, now, x);
+		return;
+	}
+	if (flushes(e->dumps[0].purpose)) {
 		struct kernel_op op = { .kind = KOP_EXP_DELETE, .cookie = COOKIE_FLUSH };
 
 		if (e->deleteq_len == DELETEQ_MAX)
@@ -137,14 +164,16 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 	if (err < 0 && e->dumps[0].purpose == DUMP_OVERRUN)
 		e->overrun_at = tick_add(now, (e->p.overrun_resync ? e->p.overrun_resync :
 					       DUMP_RETRY) * TICK_SEC);
-	if (err == 0 && e->dumps[0].purpose != DUMP_FLUSH) {
+	if (e->dumps[0].purpose == DUMP_BULK)
+		transit_bulk_end(e, now, e->dumps[0].expects, err);
+	if (err == 0 && refills(e->dumps[0].purpose)) {
 		e->sweeping = true;            /* vanished entries go, slice by slice */
 		e->sweep_expects = e->dumps[0].expects;
 		e->sweep = (struct cache_walk){ 0 };
 		jobs_tick(e, now);
 		return;
 	}
-	if (e->dumps[0].purpose == DUMP_FLUSH && e->deleteq_len)
+	if (flushes(e->dumps[0].purpose) && e->deleteq_len)
 		return;                        /* finished by the last deletion */
 	dump_finish(e);
 }
@@ -408,7 +437,7 @@ void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op 
 	for (size_t i = 0; i < n; i++)
 		take_result(e, now, &ops[i]);
 	if (!e->deleteq_len && !e->dump_running && e->ndumps && !e->sweeping &&
-	    e->dumps[0].purpose == DUMP_FLUSH)
+	    flushes(e->dumps[0].purpose))
 		dump_finish(e);
 }
 
@@ -422,26 +451,46 @@ bool jobs_pending(const struct engine *e)
 static void purge(struct engine *e, tick_t now)
 {
 	e->purge_at = TICK_NEVER;
-	if (jobs_dump(e, DUMP_FLUSH, false, 0) < 0) {
+	if (jobs_dump(e, DUMP_PURGE, false, 0) < 0) {
 		e->purge_at = tick_add(now, TICK_SEC);
 		return;
 	}
 	log_notice(e->p.log, "flushing kernel conntrack table (scheduled)");
 	e->st.kernel_flushes++;
-	local_clear(e, false);
+	if (!e->p.no_internal)
+		local_clear(e, false);
+}
+
+int jobs_catch_up(struct engine *e)
+{
+	int err;
+
+	if (e->p.no_internal) {
+		for (uint8_t i = 0; i < e->npeers; i++)
+			repl_request_bulk(e->peers[i].repl);
+		return 0;
+	}
+	err = jobs_dump(e, DUMP_OVERRUN, false, 0);
+	if (err >= 0 && e->p.expect_sync)      /* W33 */
+		(void)jobs_dump(e, DUMP_OVERRUN, true, 0);
+	return err;
 }
 
 static void overrun_resync(struct engine *e, tick_t now)
 {
 	e->overrun_at = TICK_NEVER;
-	if (jobs_dump(e, DUMP_OVERRUN, false, 0) < 0) {
+	if (jobs_catch_up(e) < 0) {
 		e->overrun_at = tick_add(now, TICK_SEC);
 		return;
 	}
 	log_notice(e->p.log, "resync with master conntrack table after lost events");
 	e->st.kernel_resyncs++;
-	if (e->p.expect_sync)
-		jobs_dump(e, DUMP_OVERRUN, true, 0);
+}
+
+static void poll(struct engine *e, tick_t now)
+{
+	e->poll_at = tick_add(now, e->p.poll_secs * TICK_SEC);
+	(void)jobs_catch_up(e);                /* refused: there is another one soon */
 }
 
 void jobs_tick(struct engine *e, tick_t now)
@@ -450,6 +499,8 @@ void jobs_tick(struct engine *e, tick_t now)
 		purge(e, now);
 	if (now >= e->overrun_at)
 		overrun_resync(e, now);
+	if (now >= e->poll_at)
+		poll(e, now);
 	if (e->sweeping && !local_sweep(e, now, SWEEP_SLICE)) {
 		const uint32_t kind = e->sweep_expects ? OBJ_EXPECT : OBJ_FLOW;
 

@@ -46,11 +46,21 @@ void local_drop_idle(struct engine *e)
 		uint32_t all = UINT32_MAX;
 		cache_ref ref;
 
-		while (e->count[kind].dead && (ref = cache_walk_next(table(e, kind), &w, &all)))
-			if ((*cache_flags(table(e, kind), ref) & ENTRY_DEAD) &&
+		while ((e->count[kind].dead || e->p.no_internal) && (ref = cache_walk_next(table(e, kind), &w, &all)))
+			if ((e->p.no_internal ||
+			     (*cache_flags(table(e, kind), ref) & ENTRY_DEAD)) &&
 			    !any_slot(e, cache_slots(table(e, kind), ref)))
 				local_drop(e, kind, ref);
 	}
+}
+
+void local_drop_sent(struct engine *e, uint32_t kind, cache_ref ref)
+{
+	struct cache *c = table(e, kind);
+
+	if (e->p.no_internal && !(*cache_flags(c, ref) & ENTRY_DEAD) &&
+	    !any_slot(e, cache_slots(c, ref)))
+		local_drop(e, kind, ref);
 }
 
 void local_announce(struct engine *e, uint32_t kind, cache_ref ref)
@@ -121,20 +131,22 @@ static void note_full(struct engine *e, tick_t now, int err)
 			    err_text(err), e->p.cache_limit, (unsigned int)e->full_log.suppressed);
 }
 
+void local_refused(struct engine *e, tick_t now, uint32_t kind, int err)
+{
+	if (err == -ENOMEM)
+		e->count[kind].add_nomem++;
+	else
+		e->count[kind].add_full++;
+	note_full(e, now, err);
+}
+
 bool local_added(struct engine *e, tick_t now, uint32_t kind, int err)
 {
-	struct side_counts *n = &e->count[kind];
-
-	if (err == 0) {
-		n->add_ok++;
-		return true;
-	}
-	if (err == -ENOMEM)
-		n->add_nomem++;
+	if (err == 0)
+		e->count[kind].add_ok++;
 	else
-		n->add_full++;
-	note_full(e, now, err);
-	return false;
+		local_refused(e, now, kind, err);
+	return err == 0;
 }
 
 /* ---- flows ---- */
@@ -230,6 +242,14 @@ bool local_ended(const struct engine *e, uint32_t id)
 	return false;
 }
 
+void local_count_end(struct engine *e, const struct flow *f)
+{
+	if (!(f->has & FLOW_HAS_COUNTERS))
+		return;
+	e->st.end_bytes += f->bytes[0] + f->bytes[1];
+	e->st.end_packets += f->packets[0] + f->packets[1];
+}
+
 static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f)
 {
 	struct flow cur;
@@ -248,10 +268,7 @@ static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f)
 			return;
 		}
 	}
-	if (f->has & FLOW_HAS_COUNTERS) {
-		e->st.end_bytes += f->bytes[0] + f->bytes[1];
-		e->st.end_packets += f->packets[0] + f->packets[1];
-	}
+	local_count_end(e, f);
 	local_bury(e, OBJ_FLOW, ref);
 }
 
@@ -266,6 +283,12 @@ void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum eve
 		e->st.events_own++;
 	if (!flow_has_key(f) || copies_event(e, k, o, f))
 		return;
+	if (e->p.no_internal) {
+		/* What we end for a peer is not told from what we flush: both stay quiet then. */
+		if (send || (k == EVENT_DESTROY && !e->p.no_external))
+			transit_flow(e, now, k, f);
+		return;
+	}
 	ref = cache_find(e->flows, f);
 	if (k == EVENT_DESTROY) {
 		/* What is cached is never kept alive by the filter (state sets leak). */
@@ -346,6 +369,10 @@ void local_lives(struct engine *e, tick_t now, const struct flow *f)
 {
 	const cache_ref ref = cache_find(e->flows, f);
 
+	if (e->p.no_internal) {
+		transit_flow(e, now, EVENT_NEW, f);
+		return;
+	}
 	if (!filter_pass(e->p.filter, f, true))
 		return;
 	if (ref)

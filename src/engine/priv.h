@@ -33,6 +33,8 @@ enum dump_purpose {
 	DUMP_RESYNC,            /* -R: refresh; new entries are not sent, differences are */
 	DUMP_OVERRUN,           /* events were lost, or none told: differences are sent */
 	DUMP_FLUSH,             /* -F: delete what passes the filter */
+	DUMP_PURGE,             /* -t: the same, but for the copies made for peers */
+	DUMP_BULK,              /* without internal cache: what peers asked for */
 };
 
 /* A dump that was asked for and has not ended yet. */
@@ -76,6 +78,8 @@ struct resync_view {
 
 struct bulk_walk {
 	bool running;
+	bool wanted;            /* from the kernel's table: waits for the next reading ... */
+	uint32_t room;          /* ... of which so much may be queued */
 	bool expects;           /* flows are through, now expectations */
 	struct cache_walk w;
 };
@@ -164,6 +168,7 @@ struct engine {
 
 	tick_t purge_at;                       /* TICK_NEVER: not scheduled */
 	tick_t overrun_at;
+	tick_t poll_at;                        /* PollSecs; TICK_NEVER: events are told */
 
 	tick_t refresh_at;                     /* next step of refresh.c; TICK_NEVER: off */
 	struct cache_walk refresh[2];          /* by object kind */
@@ -208,6 +213,13 @@ bool local_cede(struct engine *e, const struct flow *f);
 /* Hand an entry's present state to every session. */
 void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
 
+/* A flow of this node has ended, with its counters if there are any. */
+void local_count_end(struct engine *e, const struct flow *f);
+/* cache_add() has failed so. */
+void local_refused(struct engine *e, tick_t now, uint32_t kind, int err);
+/* Without internal cache: an entry that every session has sent goes. */
+void local_drop_sent(struct engine *e, uint32_t kind, cache_ref ref);
+
 /* Entries that wait for nobody any more go. */
 void local_drop_idle(struct engine *e);
 
@@ -220,6 +232,19 @@ void expects_tick(struct engine *e, tick_t now);
 void expects_unhold(struct engine *e, cache_ref ref);
 /* Put in the zone of its master, if that is known. */
 void expects_locate(const struct engine *e, struct expect *x);
+
+/* For a bulk without internal cache: an entry of x, or 0. */
+cache_ref expects_enter(struct engine *e, tick_t now, const struct expect *x);
+
+/* ---- transit.c: DisableInternalCache ---- */
+void transit_flow(struct engine *e, tick_t now, enum event_kind k, const struct flow *f);
+/* A slice of a bulk; the reading of the table for it; may more of it be read now? */
+void transit_bulk(struct engine *e, tick_t now, struct peer *p);
+void transit_bulk_start(struct engine *e);
+bool transit_bulk_room(const struct engine *e);
+void transit_bulk_flow(struct engine *e, tick_t now, const struct flow *f);
+void transit_bulk_expect(struct engine *e, tick_t now, const struct expect *x);
+void transit_bulk_end(struct engine *e, tick_t now, bool expects, int err);
 
 /* ---- fetch.c: what events do not tell ---- */
 void fetch_flow(struct engine *e, cache_ref ref);
@@ -266,6 +291,8 @@ int copies_open(struct engine *e, struct peer *p);
 bool copies_event(struct engine *e, enum event_kind k, enum event_origin o, const struct flow *f);
 /* Is the kernel's flow a copy made for a peer? */
 bool copies_have(const struct engine *e, const struct flow *f);
+/* Was this expectation made for a peer? */
+bool copies_have_expect(const struct engine *e, const struct expect *x);
 size_t copies_ops(struct engine *e, tick_t now, struct kernel_op *ops, size_t cap);
 void copies_result(struct engine *e, tick_t now, const struct kernel_op *op);
 void copies_tick(struct engine *e, tick_t now);
@@ -278,6 +305,8 @@ void jobs_log_failure(struct engine *e, tick_t now, const char *what,
 int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_t tag);
 int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag);
 void jobs_tick(struct engine *e, tick_t now);
+/* The tables have to be read again, and what differs told; without cache, all of it. */
+int jobs_catch_up(struct engine *e);
 bool jobs_pending(const struct engine *e);
 
 /* ---- admin.c ---- */

@@ -144,6 +144,7 @@ static void take(struct engine *e, const struct engine_params *p)
 	e->p.node_id = old.node_id;
 	e->p.repl.mode = old.repl.mode;
 	e->p.expect_sync = old.expect_sync;
+	e->p.no_internal = old.no_internal;
 	e->p.no_external = old.no_external;
 	e->p.log = old.log;
 }
@@ -164,7 +165,8 @@ int engine_reconfigure(struct engine *e, tick_t now, const struct engine_params 
 	set_limits(e);
 	e->refresh_at = p->refresh_time || p->cache_timeout ? tick_min(e->refresh_at, now) :
 							      TICK_NEVER;
+	e->poll_at = p->poll_secs ? tick_add(now, p->poll_secs * TICK_SEC) : TICK_NEVER;
 	if (other_filter)                      /* refused if too many wait: then one of them does */
-		(void)jobs_dump(e, DUMP_OVERRUN, false, 0);
+		(void)jobs_catch_up(e);
 	return 0;
 }

@@ -272,9 +272,13 @@ static void bulk_slice(struct engine *e, tick_t now, uint8_t index)
 {
 	struct peer *p = &e->peers[index];
 	bool restart = false;
-	uint32_t room = repl_bulk_room(p->repl, now, &restart);
-	uint32_t n, budget;
+	uint32_t n, budget, room;
 
+	if (e->p.no_internal) {
+		transit_bulk(e, now, p);
+		return;
+	}
+	room = repl_bulk_room(p->repl, now, &restart);
 	if (restart) {
 		p->bulk = (struct bulk_walk){ .running = true };
 		log_notice(e->p.log, "sending bulk update%s%s", peer_word(p, " to peer "), p->name);
@@ -372,10 +376,14 @@ static size_t fill(struct engine *e, tick_t now, struct peer *p, uint8_t *buf, s
 		if (!n) {
 			p->stash_len = encode(e, now, p, &s, p->stash, sizeof(p->stash));
 			assert(p->stash_len > 0);
+			if (s.is_object)
+				local_drop_sent(e, s.obj.kind, s.obj.ref);
 			break;
 		}
 		len += n;
 		p->net.msgs_out++;
+		if (s.is_object)
+			local_drop_sent(e, s.obj.kind, s.obj.ref);
 	}
 	return len;
 }

@@ -43,7 +43,7 @@ static void fix_tcp_state(struct flow *f)
 void inject_prepare(struct flow *f, uint32_t lifetime)
 {
 	assert(lifetime > 0);
-	f->has &= ~(FLOW_HAS_ID | FLOW_HAS_COUNTERS);
+	f->has &= ~FLOW_HAS_ASIDE;
 	f->has |= FLOW_HAS_TIMEOUT;
 	f->timeout = lifetime;
 	if (!(f->has & FLOW_HAS_STATUS))

@@ -16,7 +16,7 @@
 	(FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_MARK | FLOW_HAS_STATE |              \
 	 FLOW_HAS_WSCALE | FLOW_HAS_TCPFLAGS | FLOW_HAS_VTAG | FLOW_HAS_DCCP_ROLE |         \
 	 FLOW_HAS_SEQADJ | FLOW_HAS_HELPER | FLOW_HAS_LABELS | FLOW_HAS_SYNPROXY |          \
-	 FLOW_HAS_ZONE_ORIG | FLOW_HAS_ZONE_REPLY | FLOW_HAS_ID | FLOW_HAS_COUNTERS)
+	 FLOW_HAS_ZONE_ORIG | FLOW_HAS_ZONE_REPLY | FLOW_HAS_ASIDE)
 
 void flow_init(struct flow *f)
 {
@@ -102,6 +102,10 @@ static void merge_rare(struct flow *dst, const struct flow *src)
 		memcpy(dst->packets, src->packets, sizeof(dst->packets));
 		memcpy(dst->bytes, src->bytes, sizeof(dst->bytes));
 	}
+	if (src->has & FLOW_HAS_DURATION)
+		dst->duration = src->duration;
+	if (src->has & FLOW_HAS_USE)
+		dst->use = src->use;
 	if (src->has & FLOW_HAS_MASTER) {
 		dst->master = src->master;
 		dst->has &= ~FLOW_HAS_MASTER_PORTS;
@@ -240,10 +244,9 @@ static bool equal_rare(const struct flow *a, const struct flow *b)
 
 bool flow_equal(const struct flow *a, const struct flow *b)
 {
-	const uint32_t aside = FLOW_HAS_ID | FLOW_HAS_COUNTERS;
 	uint32_t has = a->has;
 
-	if ((a->has ^ b->has) & ~aside)
+	if ((a->has ^ b->has) & ~FLOW_HAS_ASIDE)
 		return false;
 	return tuple_equal(&a->orig, &b->orig) && a->zone == b->zone &&
 	       (!(has & FLOW_HAS_STATUS) || a->status == b->status) &&

@@ -167,6 +167,10 @@ void print_flow(struct strbuf *out, const struct flow *f, bool with_timeout)
 		key_num(out, " zone=", f->zone);
 	if (f->has & FLOW_HAS_HELPER)
 		key_name(out, " helper=", f->helper, sizeof(f->helper));
+	if (f->has & FLOW_HAS_DURATION)
+		key_num(out, " delta-time=", f->duration);
+	if (with_timeout && f->has & FLOW_HAS_USE)
+		key_num(out, " use=", f->use);
 }
 
 static void text_expect_flags(struct strbuf *out, uint32_t flags)

@@ -251,6 +251,26 @@ static uint32_t parse_master(struct attr_run run, uint8_t family, struct flow *f
 	return (t & ATTR_BAD) | FLOW_HAS_MASTER | ports;
 }
 
+#define NSEC_PER_SEC 1000000000u
+
+/* When it began and ended; one alone says nothing. */
+static uint32_t parse_timestamp(struct attr_run run, struct flow *f)
+{
+	struct attr_iter it = attr_start(run);
+	uint64_t start = 0, stop = 0;
+
+	while (attr_next(&it)) {
+		if (it.type == CTA_TIMESTAMP_START)
+			start = attr_be64(&it) / NSEC_PER_SEC;
+		else if (it.type == CTA_TIMESTAMP_STOP)
+			stop = attr_be64(&it) / NSEC_PER_SEC;
+	}
+	if (!start || stop < start)
+		return attr_found(&it, 0);
+	f->duration = (uint32_t)(stop - start);
+	return attr_found(&it, FLOW_HAS_DURATION);
+}
+
 /* What few flows have. Both sequence adjustments, or none. */
 static uint32_t parse_rare(unsigned int type, struct attr_run run, uint8_t family,
 			   struct flow *f, uint32_t has)
@@ -272,6 +292,8 @@ static uint32_t parse_rare(unsigned int type, struct attr_run run, uint8_t famil
 		return parse_counters(run, f, 0);
 	case CTA_COUNTERS_REPLY:
 		return parse_counters(run, f, 1);
+	case CTA_TIMESTAMP:
+		return parse_timestamp(run, f);
 	}
 	return 0;
 }
@@ -308,6 +330,10 @@ static inline uint32_t parse_attrs(struct attr_run run, uint8_t family, struct f
 		case CTA_ZONE:
 			f->zone = attr_be16(&it);
 			has |= FLOW_HAS_ZONE;
+			break;
+		case CTA_USE:
+			f->use = attr_be32(&it);
+			has |= FLOW_HAS_USE;
 			break;
 		case CTA_PROTOINFO:
 			has |= parse_protoinfo(it.cur, f);

@@ -164,7 +164,7 @@ class Daemon:
 class Flow:
     """One line of a cache listing."""
 
-    LINE = re.compile(r"(?P<proto>\w+) +(?P<num>\d+) (?:(?P<state>[A-Z_0-9]+) )?"
+    LINE = re.compile(r"(?P<proto>\w+) +(?P<num>\d+) (?:\d+ )?(?:(?P<state>[A-Z_0-9]+) )?"
                       r"(?P<orig>src=\S+ dst=\S+(?: (?:sport|dport|type|code|id|srckey|dstkey)"
                       r"=\S+)*)(?P<rest>.*)$")
 

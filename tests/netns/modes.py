@@ -9,8 +9,9 @@ import time
 from harness import main, test
 from lab import SERVER4
 from netns import wait_for
-from scenario import (BULK, ECHO, all_survive, fail_over, keys, one_of_each, start_pair,
+from scenario import (BULK, ECHO, all_survive, fail_over, keys, one_of_each, start_pair, survive,
                       wait_full_flow)
+from traffic import tcp_flow, udp_flow
 
 DIRECT = "DisableExternalCache on"
 BYPASS = "DisableInternalCache on"
@@ -147,6 +148,126 @@ def kernel_id(node):
 @test()
 def direct_steady_udp(ctx):
     steady(ctx, mode="FTFW", mode_extra=DIRECT)
+
+
+@test()
+def bypass_both_off_steady_udp(ctx):
+    """NOTRACK without any cache: the stream must not be destroyed by its own copy."""
+    steady(ctx, mode="NOTRACK", mode_extra=f"{DIRECT}\n{BYPASS}")
+
+
+@test()
+def bypass_failover(ctx):
+    """Without internal cache: the backup commits what the messages told."""
+    with ctx.lab() as lab:
+        survive(ctx, lab, mode="NOTRACK", mode_extra=BYPASS)
+
+
+@test()
+def bypass_both_off(ctx):
+    no_commands(ctx, mode="NOTRACK", mode_extra=f"{DIRECT}\n{BYPASS}")
+
+
+def interop_bypass(ctx, binaries):
+    """The primary has no internal cache; the backup has an external one."""
+    with ctx.lab() as lab:
+        for node, binary, extra in ((lab.a, binaries[0], BYPASS), (lab.b, binaries[1], "")):
+            node.daemon.configure(binary, mode="NOTRACK", mode_extra=extra).start()
+        traffic = lab.traffic(ECHO, BULK)
+        wait_full_flow(traffic)
+        wait_for(lambda: len([f for f in lab.b.daemon.flows("-e") if f.state == "ESTABLISHED"]) ==
+                 ECHO + BULK, 10, "b knows all connections", 0.1)
+        report, _ = fail_over(lab, traffic)
+        all_survive(lab, traffic, report)
+        traffic.stop()
+
+
+@test()
+def bypass_interop_primary_ours(ctx):
+    interop_bypass(ctx, (ctx.ctd, ctx.reference))
+
+
+@test()
+def bypass_interop_backup_ours(ctx):
+    interop_bypass(ctx, (ctx.reference, ctx.ctd))
+
+
+@test()
+def w31_bypass_delay(ctx):
+    """An event is with the peer at once, not with the next heartbeat."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd, mode="NOTRACK", mode_extra=BYPASS)
+        delays = []
+        for port in range(4200, 4210):
+            time.sleep(0.11)            # at all phases of the heartbeat
+            udp_flow(lab, SERVER4, port)
+            start = time.monotonic()
+            wait_for(lambda p=port: any(f"sport={p} " in f.line
+                                        for f in lab.b.daemon.flows("-e")), 10, "b knows it", 0.01)
+            delays.append(time.monotonic() - start)
+        lab.note(f"longest delay {max(delays):.3f} s, with the command that looks")
+        # the middle one: a loaded machine may delay some, the heartbeat would delay most
+        assert sorted(delays)[5] < 0.3, delays
+
+
+@test()
+def w10_bypass_window_tracking(ctx):
+    """The end of a TCP connection with window tracking, which 1.4.7 does not survive."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd, mode="NOTRACK", mode_extra=BYPASS, window=True)
+        with tcp_flow(lab, SERVER4, 4300):
+            wait_for(lambda: lab.b.daemon.flows("-e"), 10, "b knows the connection", 0.05)
+        lab.a.ns.run(["conntrack", "-D", "-p", "tcp"])
+        wait_for(lambda: not lab.b.daemon.flows("-e"), 10, "b knows its end", 0.05)
+        for node in (lab.a, lab.b):
+            status = node.daemon.stop()
+            assert status == 0, f"daemon {node.name} ends with {status}"
+
+
+@test()
+def bypass_commands(ctx):
+    """What the commands do when there is no internal cache."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd, mode="NOTRACK", mode_extra=BYPASS)
+        with one_of_each(lab) as expected:
+            wait_for(lambda: keys(lab.b, "-e") == expected, 10, "-e on b lists the flows", 0.05)
+            lines = [line.split() for line in lab.a.daemon.ok("-i").splitlines()]
+            assert len(lines) == len(expected), lines
+            assert all(fields[2].isdigit() and fields[-1] == "use=1" for fields in lines), lines
+            xml = lab.a.daemon.ok("-i", "-x")
+            assert xml.count("<flow>") == len(expected), xml
+            lab.b.daemon.ok("-f", "external")
+            assert not lab.b.daemon.ok("-e")
+            lab.a.daemon.ok("-B")
+            wait_for(lambda: keys(lab.b, "-e") == expected, 10, "-B sends the table", 0.05)
+            lab.b.daemon.ok("-f", "external")
+            lab.b.daemon.ok("-n")
+            wait_for(lambda: keys(lab.b, "-e") == expected, 10, "-n brings the table", 0.05)
+            for command in (("-f",), ("-f", "internal"), ("-R",)):
+                lab.a.daemon.ok(*command)
+            assert len(lab.a.daemon.ok("-i").splitlines()) == len(expected), "-f deleted flows"
+            text = lab.a.daemon.ok("-s")
+            assert text.startswith("internal bypass:\nconnections new:"), text
+        log = "\n".join(lab.a.daemon.last_words(50))
+        assert "unsupported" in log and "disabling internal cache" in log, log
+
+
+@test()
+def poll_mode(ctx):
+    """No events: the table is read each second, and only changes are sent."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd, general="PollSecs 1")
+        with one_of_each(lab) as expected:
+            wait_for(lambda: keys(lab.b, "-e") == expected, 20, "b lists the flows", 0.1)
+            before = lab.b.daemon.ok("-s", "cache")
+            time.sleep(3)
+            after = lab.b.daemon.ok("-s", "cache")
+            assert before == after, f"sent again:\n{before}\n{after}"
+            lab.a.ns.run(["conntrack", "-D", "-p", "udp"])
+            left = {key for key in expected if key[0] != "udp"}
+            wait_for(lambda: keys(lab.b, "-e") == left, 20, "deleted flows leave b", 0.1)
+        assert "running in polling mode" in "\n".join(lab.a.daemon.last_words(50))
+        assert "current buffer size (in bytes):" in lab.a.daemon.ok("-s", "runtime")
 
 
 if __name__ == "__main__":

@@ -172,9 +172,6 @@ Test(check, keys_that_do_not_go_together)
 	expect_one("Sync { Mode ALARM { RefreshTime 60 CacheTimeout 60 } UDP { " LINK "} } "
 		   "General { HashLimit 1000 " FILTER "}", &h, LOG_LVL_WARNING,
 		   "CacheTimeout 60 is not more than RefreshTime 60", "180");
-	expect_one("Sync { Mode FTFW { DisableExternalCache on } UDP { " LINK "} } "
-		   "General { HashLimit 1000 " FILTER "}", &h, LOG_LVL_NOTICE,
-		   "purge of conntrackd -t", "without -t");
 	expect_one("General { Filter { Protocol Accept { } } }", &h, LOG_LVL_WARNING,
 		   "no flow passes", "");
 	expect_one("General { Filter { Address Accept { } } }", &h, LOG_LVL_WARNING,

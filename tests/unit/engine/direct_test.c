@@ -194,3 +194,19 @@ Test(direct, copies_are_not_announced_by_who_reads_the_table)
 	cr_assert_eq(listed(&b, ECACHE_INTERNAL, NULL), 1);
 }
 
+
+Test(direct, a_purge_leaves_the_copies)
+{
+	struct flow mine = tcp_flow(1), theirs = tcp_flow(2);
+
+	traffic_new(&b, &mine);
+	traffic_new(&a, &theirs);
+	settle();
+	engine_admin(b.e, now, ADMIN_PURGE, 0, 0);
+	run_for(SECS(61));
+	cr_assert_null(in_table(&b, &mine), "of its time as primary");
+	cr_assert(in_table(&b, &theirs), "of the present primary");
+	engine_admin(b.e, now, ADMIN_FLUSH_KERNEL, ADMIN_FLOWS, 1);
+	settle();
+	cr_assert_null(in_table(&b, &theirs), "a flush by hand means all");
+}

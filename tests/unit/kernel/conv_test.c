@@ -288,14 +288,39 @@ Test(conv, unknown_attributes_are_skipped)
 	struct flow f;
 
 	put_tcp4(&m);
-	attr_put(&m.b, CTA_USE, "abcdefg", 7);
-	attr_put(&m.b, CTA_TIMESTAMP, "x", 1);
+	attr_put(&m.b, CTA_SECMARK, "abcdefg", 7);
+	attr_put(&m.b, CTA_SECCTX, "x", 1);
 	attr_put(&m.b, 27, "12345678", 8);
 	attr_put(&m.b, 500, NULL, 0);
 	attr_put32(&m.b, CTA_MARK, 5);
 	cr_assert_eq(msg_parse(&m, &f), 0);
 	cr_assert_eq(f.has, FLOW_HAS_PORTS | FLOW_HAS_MARK);
 	cr_assert_eq(f.mark, 5u);
+}
+
+Test(conv, duration_and_uses)
+{
+	struct msg m;
+	struct flow f;
+	uint64_t nsec;
+	size_t nest;
+
+	for (int stop = 0; stop < 3; stop++) {
+		put_tcp4(&m);
+		attr_put32(&m.b, CTA_USE, 3);
+		nest = attr_begin(&m.b, CTA_TIMESTAMP);
+		nsec = htobe64(5000000000u + 999999999u);
+		attr_put(&m.b, CTA_TIMESTAMP_START, &nsec, sizeof(nsec));
+		nsec = htobe64(stop == 1 ? 8000000000u : 1u);
+		if (stop)
+			attr_put(&m.b, CTA_TIMESTAMP_STOP, &nsec, sizeof(nsec));
+		attr_end(&m.b, nest);
+		cr_assert_eq(msg_parse(&m, &f), 0);
+		cr_assert_eq(f.has, FLOW_HAS_PORTS | FLOW_HAS_USE |
+			     (stop == 1 ? FLOW_HAS_DURATION : 0), "%d", stop);
+		cr_assert_eq(f.use, 3u);
+		cr_assert_eq(f.duration, stop == 1 ? 3u : 0u);
+	}
 }
 
 Test(conv, headers_are_checked)
@@ -534,7 +559,7 @@ static bool try_damaged(struct rng *r, const struct nlmsghdr *h, bool expect)
 	cr_assert(known_result(err), "%d", err);
 	if (err == 0 && !expect) {
 		cr_assert_lt(strnlen(f.helper, sizeof(f.helper)), sizeof(f.helper));
-		cr_assert_eq(f.has >> 26, 0u);
+		cr_assert_eq(f.has >> 28, 0u);
 	}
 	return err == 0;
 }
