@@ -227,6 +227,14 @@ static void fetch_master_of(struct engine *e, const struct expect *x)
 	fetch_master(e, &y.master, (y.has & EXPECT_HAS_ZONE) != 0, y.zone);
 }
 
+/* What we did ourselves, without a cache that has to know of it. */
+static bool keeps_quiet(const struct engine *e, enum event_kind k)
+{
+	if (k == EVENT_DESTROY)
+		return e->p.no_internal && e->p.no_external;
+	return e->p.no_internal || e->p.no_external;
+}
+
 void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
 			 const struct expect *x)
 {
@@ -245,8 +253,7 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 		e->st.events_filtered++;
 		return;
 	}
-	if (!send && (e->p.no_internal || e->p.no_external) &&
-	    (k != EVENT_DESTROY || e->p.no_external))
+	if (!send && keeps_quiet(e, k))
 		return;
 	ref = find_same(e, &y);
 	if (k == EVENT_DESTROY) {
