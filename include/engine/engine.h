@@ -84,7 +84,8 @@ enum event_kind { EVENT_NEW, EVENT_UPDATE, EVENT_DESTROY };
 
 /* Who caused a kernel event. */
 enum event_origin {
-	ORIGIN_KERNEL,      /* traffic, or another program */
+	ORIGIN_KERNEL,      /* traffic */
+	ORIGIN_PROGRAM,     /* the request of another program */
 	ORIGIN_OWN,         /* our own commit or flush: only ends are replicated */
 };
 

@@ -26,7 +26,8 @@
  *   - timeout: commit_lifetime();
  *   - TCP: be liberal in both directions, and a state that survives both a
  *     handshake not yet finished and one that was finished unheard of;
- *   - GRE: the fixed-timeout bit, without which the first packet ends it;
+ *   - GRE: the fixed-timeout bit, without which the first packet ends it, and, if it is in
+ *     use, at least an hour, because no packet prolongs it then;
  *   - an UPDATE has no master and no helper the kernel's flow does not have, keeps its
  *     EXPECTED, SEEN_REPLY and ASSURED bits, and keeps its state, timeout and sequence
  *     adjustment where these are ahead of ours.

@@ -21,10 +21,16 @@ static enum event_kind kind_of(enum kernel_event_kind k)
 	return k == KEV_NEW ? EVENT_NEW : k == KEV_UPDATE ? EVENT_UPDATE : EVENT_DESTROY;
 }
 
+static enum event_origin origin_of(const struct daemon *d, const struct kernel_event *ev)
+{
+	if (!ev->portid)
+		return ORIGIN_KERNEL;
+	return ev->portid == kernel_applier_portid(d->tables.applier) ? ORIGIN_OWN : ORIGIN_PROGRAM;
+}
+
 static void hand_on(struct daemon *d, const struct kernel_event *ev, tick_t now)
 {
-	const enum event_origin o = ev->portid &&
-		ev->portid == kernel_applier_portid(d->tables.applier) ? ORIGIN_OWN : ORIGIN_KERNEL;
+	const enum event_origin o = origin_of(d, ev);
 
 	if (ev->is_expect)
 		engine_expect_event(d->engine, now, kind_of(ev->kind), o, &ev->expect);

@@ -55,11 +55,16 @@ static bool has_labels(const struct flow *f)
 	return all != 0;
 }
 
-void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event)
+void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event,
+		 bool program)
 {
-	/* The kernel says nothing of labels that are all 0, also when this is the news. */
-	const bool cleared = has_labels(cur) &&
-			     !(event->has & (FLOW_HAS_LABELS | FLOW_HAS_STATE));
+	/*
+	 * The kernel says nothing of labels that are all 0, also when this is the news. It is
+	 * not if a packet has changed the state; what a program changed it does not tell.
+	 */
+	const bool told = (event->has & FLOW_HAS_LABELS) ||
+			  ((event->has & FLOW_HAS_STATE) && !program);
+	const bool cleared = !told && has_labels(cur);
 
 	if (cleared || ((cur->status & CTS_SEQ_ADJUST) && !(cur->has & FLOW_HAS_SEQADJ)))
 		fetch_flow(e, ref);

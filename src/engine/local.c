@@ -168,7 +168,7 @@ static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool se
 	*cache_flags(e->flows, ref) = local_flags(e, OBJ_FLOW, true, send);
 	if (send) {
 		local_announce(e, OBJ_FLOW, ref);
-		fetch_after(e, ref, f, f);
+		fetch_after(e, ref, f, f, false);
 	}
 	zones_add(&e->zones, f->zone);
 	expects_release(e, now, f);
@@ -211,8 +211,10 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 		expects_release(e, now, f);
 }
 
-static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struct flow *f, bool send)
+static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struct flow *f,
+			enum event_origin o)
 {
+	const bool send = o != ORIGIN_OWN;
 	struct flow cur;
 
 	if (*cache_flags(e->flows, ref) & ENTRY_DEAD) {
@@ -223,7 +225,7 @@ static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struc
 	}
 	flow_put(e, now, ref, &cur, false, send);      /* fresh by itself if it was dead */
 	if (send)
-		fetch_after(e, ref, &cur, f);
+		fetch_after(e, ref, &cur, f, o == ORIGIN_PROGRAM);
 }
 
 void local_note_end(struct engine *e, uint32_t kind, uint32_t id)
@@ -305,11 +307,11 @@ void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum eve
 	if (!ref) {
 		flow_add(e, now, f, send);
 	} else if (k == EVENT_UPDATE) {
-		flow_update(e, now, ref, f, send);
+		flow_update(e, now, ref, f, o);
 	} else {
 		flow_put(e, now, ref, f, true, send);
 		if (send)
-			fetch_after(e, ref, f, f);
+			fetch_after(e, ref, f, f, false);
 	}
 }
 

@@ -251,7 +251,8 @@ void fetch_flow(struct engine *e, cache_ref ref);
 /* A helper has worked on this flow. */
 void fetch_master(struct engine *e, const struct tuple *orig, bool zoned, uint16_t zone);
 /* An event was laid over what is cached, with this result. Ask for what it kept silent about. */
-void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event);
+void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event,
+		 bool program);
 size_t fetch_ops(struct engine *e, struct kernel_op *ops, size_t cap);
 void fetch_result(struct engine *e, tick_t now, const struct kernel_op *op);
 

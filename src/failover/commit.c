@@ -200,7 +200,7 @@ static bool ready_flow(struct commit *c, tick_t now, cache_ref ref, struct attem
 		return false;
 	}
 	it->no_timeout = !(f->has & FLOW_HAS_TIMEOUT) && !c->p.timeout;
-	inject_prepare(f, life);
+	inject_prepare(f, c->p.timeout ? life : inject_lifetime(f, life));
 	if (flow_is_child(f) && !inject_master_known(f)) {
 		inject_drop_master(f);
 		it->no_master = true;

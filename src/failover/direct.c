@@ -267,7 +267,7 @@ static void ready_flow(struct direct *d, tick_t now, uint32_t w, cache_ref ref, 
 	uint32_t life;
 
 	cache_get(s->c, ref, f);
-	life = lifetime(f->has & FLOW_HAS_TIMEOUT, f->timeout);
+	life = inject_lifetime(f, lifetime(f->has & FLOW_HAS_TIMEOUT, f->timeout));
 	it->expected = left(w, now, life);
 	inject_prepare(f, life);
 	if (flow_is_child(f) && !inject_master_known(f))

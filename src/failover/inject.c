@@ -13,6 +13,9 @@
 /* Bits an update may not clear (EBUSY, kernel: __nf_ct_change_status). */
 #define STATUS_KEPT (CTS_EXPECTED | CTS_SEEN_REPLY | CTS_ASSURED)
 
+/* Of a GRE flow in use, seconds. */
+#define GRE_LIFETIME 3600
+
 /*
  * The owner may have died before it could say that a handshake went on, and
  * the kernel takes no packet of a finished handshake in SYN_SENT or SYN_SENT2:
@@ -38,6 +41,13 @@ static void fix_tcp_state(struct flow *f)
 	default:
 		break;
 	}
+}
+
+uint32_t inject_lifetime(const struct flow *f, uint32_t left)
+{
+	if (f->orig.proto != IPP_GRE || !(f->status & CTS_SEEN_REPLY) || left >= GRE_LIFETIME)
+		return left;
+	return GRE_LIFETIME;
 }
 
 void inject_prepare(struct flow *f, uint32_t lifetime)

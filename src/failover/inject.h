@@ -11,6 +11,12 @@
 /* Lifetime of a flow known to live, but not for how long (seconds). */
 #define INJECT_LIFETIME_UNKNOWN 60
 
+/*
+ * The lifetime to give a flow of which this much is left. A GRE flow cannot be
+ * refreshed once it is injected, so one in use gets an hour.
+ */
+uint32_t inject_lifetime(const struct flow *f, uint32_t left);
+
 /* A cached flow as it is to be created; lifetime in seconds. */
 void inject_prepare(struct flow *f, uint32_t lifetime);
 void inject_prepare_expect(struct expect *e, uint32_t lifetime);

@@ -16,7 +16,7 @@ from harness import ROOT, main, test
 from lab import CLIENT4, SERVER4
 from netns import TimedOut, wait_for
 from scenario import PRIMARY, start_pair
-from tables import active
+from tables import CACHES, active, ask
 from traffic import tcp_flow
 
 KINDS = ("none", "source", "destination", "both", "both, ports", "masquerade", "redirect")
@@ -334,26 +334,56 @@ def differing(ours, theirs):
     yield from (f"too many: {key}" for key in theirs.keys() - ours.keys())
 
 
-@test(limit=240)
-def coverage_every_attribute(ctx):
-    """What is injected equals what was read, for random flows of all kinds."""
-    count = ctx.flows(100000)
+def all_kinds(ctx, node, word, count):
+    """Make, or change, random flows of all kinds."""
+    done = node.ns.run([ctx.allkinds, word, str(count), "1"], timeout=60)
+    made, refused = map(int, done.stdout.split())
+    assert made == count and not refused, f"{refused} refused: {done.stderr.splitlines()[:3]}"
+
+
+def equal_tables(ctx, lab, count):
+    """Power loss and commit; b's kernel then has what a's had."""
+    before = table(ctx, lab.a)
+    assert len(before) >= count, f"only {len(before)} of {count} in the table of a"
+    lab.cut(lab.a)
+    lab.a.daemon.crash()
+    lab.b.daemon.ok("-c")
+    found = list(differing(before, table(ctx, lab.b)))
+    assert not found, "\n".join([f"{len(found)} of {len(before)} differ", *found[:8]])
+
+
+def every_attribute(ctx, count, then=lambda lab: None):
     with ctx.lab(flows=2 * count) as lab:
         for node in (lab.a, lab.b):
             node.ns.nft(LABELS)
         start_pair(lab, ctx.ctd, mode="FTFW", window=True,
                    general=f"HashLimit {4 * count}\nHashSize {count}")
-        done = lab.a.ns.run([ctx.allkinds, "create", str(count), "1"], timeout=60)
-        made, refused = map(int, done.stdout.split())
-        assert not refused, f"{refused} of {count} refused: {done.stderr.splitlines()[:3]}"
-        wait_for(lambda: active(lab.b, "external") >= made, 60, "b has all flows", 0.2)
-        before = table(ctx, lab.a)
-        assert len(before) >= made, f"only {len(before)} of {made} in the table of a"
-        lab.cut(lab.a)
-        lab.a.daemon.crash()
-        lab.b.daemon.ok("-c")
-        found = list(differing(before, table(ctx, lab.b)))
-        assert not found, "\n".join([f"{len(found)} of {len(before)} differ", *found[:8]])
+        all_kinds(ctx, lab.a, "create", count)
+        wait_for(lambda: active(lab.b, "external") >= count, 60, "b has all flows", 0.2)
+        then(lab)
+        equal_tables(ctx, lab, count)
+
+
+@test(limit=240)
+def coverage_every_attribute(ctx):
+    """What is injected equals what was read, for random flows of all kinds."""
+    every_attribute(ctx, ctx.flows(100000))
+
+
+@test(limit=120)
+def coverage_w14_labels_cleared(ctx):
+    """The labels of a quarter of many flows are cleared, of which the kernel says nothing."""
+    count = ctx.flows(5000)
+
+    def unlabel(lab):
+        all_kinds(ctx, lab.a, "unlabel", count)
+        reports = [None]
+
+        def settled():
+            reports.append(ask(lab.b, CACHES))
+            return reports[-1] == reports[-2]
+        wait_for(settled, 30, "nothing is under way", 1)
+    every_attribute(ctx, count, unlabel)
 
 
 @test()

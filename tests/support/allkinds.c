@@ -4,7 +4,8 @@
  * all kinds, and writes the table out with every attribute that a failover has to
  * keep, so that the tables of two nodes can be compared.
  *
- *   allkinds create COUNT SEED     prints: created, refused
+ *   allkinds create COUNT SEED     prints: done, refused
+ *   allkinds unlabel COUNT SEED    the same flows: clears all labels
  *   allkinds list                  a line per flow: key TAB attributes TAB timeout
  *
  * Not made, because the commit corrects them: TCP states that do not survive an
@@ -208,7 +209,15 @@ static void make_flow(uint64_t seed, uint32_t n, struct flow *f)
 	}
 }
 
-static int create(uint32_t count, uint64_t seed)
+static void clear_labels(struct kernel_op *op)
+{
+	op->kind = op->flow.has & FLOW_HAS_LABELS ? KOP_UPDATE : KOP_GET;
+	op->flow.has &= FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_ZONE | FLOW_HAS_ZONE_ORIG |
+			FLOW_HAS_LABELS;
+	memset(op->flow.labels, 0, sizeof(op->flow.labels));
+}
+
+static int run(uint32_t count, uint64_t seed, bool unlabel)
 {
 	static struct kernel_op ops[KOP_BATCH];
 	uint32_t done = 0, refused = 0;
@@ -223,6 +232,8 @@ static int create(uint32_t count, uint64_t seed)
 			ops[n] = (struct kernel_op){ .kind = KOP_CREATE, .liberal = true,
 						     .window_scale = true };
 			make_flow(seed, done + (uint32_t)n, &ops[n].flow);
+			if (unlabel)
+				clear_labels(&ops[n]);
 		}
 		kernel_apply(a, ops, n);
 		for (size_t i = 0; i < n; i++) {
@@ -311,8 +322,9 @@ int main(int argc, char **argv)
 {
 	int err = -EINVAL;
 
-	if (argc == 4 && strcmp(argv[1], "create") == 0)
-		err = create((uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+	if (argc == 4)
+		err = run((uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
+			  strcmp(argv[1], "unlabel") == 0);
 	else if (argc == 2 && strcmp(argv[1], "list") == 0)
 		err = list();
 	if (err < 0)

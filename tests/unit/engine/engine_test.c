@@ -761,6 +761,24 @@ Test(engine, w14_cleared_labels_are_cleared_at_the_peer)
 	pair_free(&p);
 }
 
+/* A change of state by a packet comes without labels too, and far too often to ask each time. */
+Test(engine, w14_a_change_of_state_is_asked_about_if_a_program_made_it)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 1), k = f;
+
+	f.has |= FLOW_HAS_LABELS;
+	f.labels[1] = 4;
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &k);
+	cr_assert_eq(answer_gets(&p, &f), 0);
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_PROGRAM, &k);
+	cr_assert_eq(answer_gets(&p, &k), 1);
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_OWN, &k);
+	cr_assert_eq(answer_gets(&p, &k), 0);
+	pair_free(&p);
+}
+
 /* What has ended, or begun anew, in the meantime is not brought back. */
 Test(engine, an_answer_that_comes_too_late_is_dropped)
 {

@@ -203,13 +203,38 @@ Test(commit, gre_gets_a_fixed_timeout)
 	tcp(1, &f);
 	f.orig.proto = IPP_GRE;
 	f.has &= ~FLOW_HAS_STATE;
+	f.timeout = 170;
 	keep(&f);
 	run(NOW, 64);
 	cr_assert(in_kernel(&f)->status & CTS_FIXED_TIMEOUT);
+	cr_assert_eq(in_kernel(&f)->timeout, 3600, "no packet will prolong it");
 	/* Once more: the kernel refuses to change such a timeout. */
 	run(NOW, 64);
 	cr_assert_eq(fx.st.flows_updated, 1);
 	cr_assert_eq(fx.st.flows_failed, 0);
+}
+
+Test(commit, only_gre_in_use_lives_an_hour)
+{
+	struct flow f, g;
+
+	tcp(1, &f);
+	f.orig.proto = IPP_GRE;
+	f.has &= ~FLOW_HAS_STATE;
+	f.timeout = 20;
+	f.status = CTS_CONFIRMED;
+	keep(&f);
+	tcp(2, &g);
+	g.orig.proto = IPP_GRE;
+	g.timeout = 5000;
+	keep(&g);
+	run(NOW, 64);
+	cr_assert_eq(in_kernel(&f)->timeout, 20);
+	cr_assert_eq(in_kernel(&g)->timeout, 5000);
+	fx.params.timeout = 90;
+	memset(&fx.table, 0, sizeof(fx.table));
+	run(NOW, 64);
+	cr_assert_eq(in_kernel(&g)->timeout, 90, "the operator's choice");
 }
 
 /* ---- order ---- */
