@@ -11,7 +11,8 @@
  * closes the connection; blocks for as long as that takes. 0 if the request was
  * delivered: *code is then the daemon's answer (enum control_code), and unless
  * that is CONTROL_CODE_OK errbuf has its words. A daemon of earlier versions,
- * which knows classic numbers only, is asked in that way.
+ * which knows classic numbers only, is asked in that way; where no number means the
+ * request *code is 0.
  *
  * -errno if the request could not be delivered or the reply not be written.
  * errbuf (of errcap > 0 bytes) then says so.

@@ -168,6 +168,8 @@ int control_call(const char *path, const struct control_request *rq, int out_fd,
 		err = ask(&c, path, rq);
 	}
 	*code = c.code;
+	if (!err && !c.classic && !c.answered)
+		str_copy(c.text, sizeof(c.text), "the daemon does not know this request, it is too old");
 	str_copy(errbuf, errcap, err ? err_text(err) : c.code == CONTROL_CODE_OK ? "" : c.text);
 	return err;
 }

@@ -375,3 +375,46 @@ Test(sinks, a_stuck_syslog_daemon_does_not_stop_us)
 	cr_assert(strstr(message(fd), ": line 0"));
 	close(fd);
 }
+
+/* ---- what was said last ---- */
+
+Test(sinks, remembers_warnings_and_errors)
+{
+	struct sinks_line got[SINKS_RECENT];
+
+	p.file = file;
+	open_sinks();
+	cr_assert_eq(sinks_recent(s, got), 0);
+	log_notice(sinks_log(s), "not worth it");
+	log_error(sinks_log(s), "first");
+	log_warning(sinks_log(s), "second");
+	log_warning(sinks_log(s), "second");
+	cr_assert_eq(sinks_recent(s, got), 2);
+	cr_assert_str_eq(got[0].text, "second");
+	cr_assert_eq(got[0].times, 2);
+	cr_assert_eq(got[0].level, LOG_LVL_WARNING);
+	cr_assert_eq(got[0].when, wall());
+	cr_assert_str_eq(got[1].text, "first");
+	cr_assert_eq(got[1].level, LOG_LVL_ERROR);
+}
+
+Test(sinks, forgets_the_oldest)
+{
+	struct sinks_line got[SINKS_RECENT];
+	char longest[1024];
+
+	p.file = file;
+	open_sinks();
+	for (int i = 0; i < SINKS_RECENT + 3; i++)
+		log_error(sinks_log(s), "number %d", i);
+	cr_assert_eq(sinks_recent(s, got), SINKS_RECENT);
+	cr_assert_str_eq(got[0].text, "number 10");
+	cr_assert_str_eq(got[SINKS_RECENT - 1].text, "number 3");
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	log_error(sinks_log(s), "%s", longest);
+	log_error(sinks_log(s), "%s", longest);
+	sinks_recent(s, got);
+	cr_assert_eq(strlen(got[0].text), SINKS_RECENT_TEXT - 1);
+	cr_assert_eq(got[0].times, 2);
+}
