@@ -63,10 +63,10 @@ def settled(lab, owner, backup, count):
              "the same expectations with -e")
 
 
-def fail_over(lab, old, new):
+def fail_over(lab, old, new, commands=PRIMARY):
     lab.cut(old)
     old.daemon.crash()
-    for word, result in lab.take_over(new, PRIMARY).items():
+    for word, result in lab.take_over(new, commands).items():
         assert result.code == 0, f"{word} exits {result.code}: {result.err}"
 
 
@@ -166,6 +166,20 @@ def ftp_ipv6_active(ctx):
 @test(limit=120)
 def ftp_notrack(ctx):
     ftp(ctx, mode="NOTRACK")
+
+
+@test(limit=120)
+def ftp_direct(ctx):
+    """Without external cache the backup's kernel has it all before the failover."""
+    with ctx.lab() as lab:
+        pair(ctx, lab, mode_extra="DisableExternalCache on")
+        story = FtpStory(ctx, lab, SERVER4, active=True)
+        story.before()
+        wait_for(lambda: [f" dport={story.waiting.port()} " in x for x in in_kernel(lab.b)] ==
+                 [True], 20, "the announced connection in b's kernel")
+        wait_for(lambda: len(helped(lab.b, "ftp")) == 3, 20, "control connections in b's kernel")
+        fail_over(lab, lab.a, lab.b, commands=())
+        story.after()
 
 
 @test()
