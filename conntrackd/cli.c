@@ -14,6 +14,7 @@
 
 #define WATCH_DEFAULT 2u
 #define WATCH_MAX     86400u
+#define WAIT_DEFAULT  30u
 
 static const struct cli_option options[] = {
 	{ 'C', "config", "FILE", "configuration file (" CONFIG_DEFAULT_FILE ")", false },
@@ -26,6 +27,7 @@ static const struct cli_option options[] = {
 	  "\"proto tcp addr 10.0.0.0/8 not port 22\"", true },
 	{ 0, "peer", "NAME", "with -c, -e, -f external, -s, -B or -n: this peer only", true },
 	{ 0, "watch", "[SECONDS]", "with status: refresh until interrupted", true },
+	{ 0, "wait", "[SECONDS]", "with -n: until all peers have sent theirs, at most so long", true },
 	{ 0, "print", NULL, "with check: show the configuration in effect", true },
 };
 
@@ -41,6 +43,7 @@ struct reader {
 	bool has_command;
 	enum control_format format;
 	const char *filter;
+	unsigned int wait;
 	char *err;
 	size_t cap;
 };
@@ -111,14 +114,17 @@ static int read_format(struct reader *r, enum control_format format)
 	return 0;
 }
 
-static int read_watch(struct reader *r)
+static int read_seconds(struct reader *r, unsigned int *value, unsigned int by_default)
 {
+	const char *option = r->argv[r->i];
 	const char *word = next_word(r);
-	uint64_t seconds = WATCH_DEFAULT;
+	uint64_t seconds = by_default;
 
-	if (word && str_to_u64(word, 1, WATCH_MAX, &seconds) < 0)
-		return fail(r, "--watch takes a number of seconds, not", word);
-	r->out->watch = (unsigned int)seconds;
+	if (word && str_to_u64(word, 1, WATCH_MAX, &seconds) < 0) {
+		snprintf(r->err, r->cap, "%s takes a number of seconds, not `%s'", option, word);
+		return -1;
+	}
+	*value = (unsigned int)seconds;
 	return 0;
 }
 
@@ -132,7 +138,9 @@ static int read_other(struct reader *r, const char *name)
 	if (strcmp(name, "filter") == 0)
 		return read_value(r, &r->filter, "an expression");
 	if (strcmp(name, "watch") == 0)
-		return read_watch(r);
+		return read_seconds(r, &r->out->watch, WATCH_DEFAULT);
+	if (strcmp(name, "wait") == 0)
+		return read_seconds(r, &r->wait, WAIT_DEFAULT);
 	if (strcmp(name, "xml") == 0)
 		return read_format(r, FORMAT_XML);
 	if (strcmp(name, "json") == 0)
@@ -250,7 +258,7 @@ static int finish_format(struct reader *r)
 /* What was given that makes sense with a command only; NULL: nothing. */
 static const char *needs_command(const struct reader *r)
 {
-	return r->out->peer ? "--peer" : r->filter ? "--filter" : r->out->watch ? "--watch" :
+	return r->out->peer ? "--peer" : r->filter ? "--filter" : r->out->watch ? "--watch" : r->wait ? "--wait" :
 	       r->format == FORMAT_XML ? "-x" : r->format ? "--json" : NULL;
 }
 
@@ -268,6 +276,8 @@ static int finish(struct reader *r)
 		return fail(r, "only status can be combined with", "--watch");
 	if (o->peer && finish_peer(r) < 0)
 		return -1;
+	if (r->wait && control_request_wait(&o->request, r->wait) < 0)
+		return fail(r, "only -n can be combined with", "--wait");
 	if (r->filter && finish_filter(r) < 0)
 		return -1;
 	return r->format ? finish_format(r) : 0;

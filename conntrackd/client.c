@@ -78,6 +78,10 @@ static int call(const struct cli *cli, const struct config *c, int fd)
 		process_say(LOG_LVL_ERROR, err);
 		return EXIT_FAILURE;
 	}
+	if (cli->request.wait && code != CONTROL_CODE_OK) {
+		process_say(LOG_LVL_ERROR, code ? err : "the daemon is too old to be waited for");
+		return EXIT_FAILURE;
+	}
 	if (cli->request.peer[0] && code != CONTROL_CODE_OK) {
 		say_no_peer(cli->peer, &c->sync, code);
 		return EXIT_FAILURE;

@@ -8,7 +8,8 @@
 
 /*
  * Send one request to the daemon at path and copy its reply to out_fd until it
- * closes the connection; blocks for as long as that takes. 0 if the request was
+ * closes the connection; blocks for as long as that takes, with rq->wait at most
+ * for so many seconds of silence (-ETIMEDOUT). 0 if the request was
  * delivered: *code is then the daemon's answer (enum control_code), and unless
  * that is CONTROL_CODE_OK errbuf has its words. A daemon of earlier versions,
  * which knows classic numbers only, is asked in that way; where no number means the

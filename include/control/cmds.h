@@ -62,6 +62,7 @@ struct control_request {
 	enum control_format format;
 	enum control_report report;  /* CONTROL_REPORT */
 	bool old_word;               /* asked for by an outdated word: warn */
+	uint32_t wait;               /* CONTROL_TAKES_WAIT: answered at the end; the client waits so many seconds */
 	char filter[CONTROL_FILTER_MAX]; /* of a dump: which entries, flow/match.h; "": all */
 };
 
@@ -71,6 +72,7 @@ struct control_request {
 #define CONTROL_HAS_FILTER 4u        /* lists entries, takes a filter */
 #define CONTROL_PER_PEER   8u        /* may be restricted to one peer */
 #define CONTROL_CHANGES    16u       /* changes a cache, the kernel or the daemon */
+#define CONTROL_TAKES_WAIT 32u       /* can be answered when what was asked for is complete */
 
 struct control_command {
 	enum control_cmd cmd;
@@ -100,6 +102,9 @@ void control_request_init(struct control_request *rq, enum control_cmd cmd);
  * for a word that is none of them or a command that takes none.
  */
 int control_request_arg(struct control_request *rq, const char *word);
+
+/* Answer at the end, for which the client waits at most so long. 0; -EINVAL: not this command. */
+int control_request_wait(struct control_request *rq, uint32_t seconds);
 
 /*
  * Restrict a request, argument applied, to the peer of this name. 0; -EINVAL if

@@ -157,11 +157,15 @@ enum admin_cmd {
 
 /*
  * Carry out a command. Jobs that take time (commit, kernel flush, kernel
- * resync) end with an EFFECT_JOB_DONE carrying "tag"; others are finished on
- * return. 0: done; 1: job started or queued; CTD_EBUSY: refused, a job of that
+ * resync, and a request for resync with a tag, which is complete when all that
+ * the peers sent is here) end with an EFFECT_JOB_DONE carrying "tag"; others are
+ * finished on return. 0: done; 1: job started or queued; CTD_EBUSY: refused, a job of that
  * kind runs; CTD_EUNSUPPORTED.
  */
 int engine_admin(struct engine *e, tick_t now, enum admin_cmd cmd, uint32_t what, uint64_t tag);
+
+/* Nobody waits for this tag any more; what was started goes on. */
+void engine_admin_cancel(struct engine *e, uint64_t tag);
 
 /* ---- effects ---- */
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/err.h"
@@ -124,7 +125,7 @@ static int copy_reply(struct call *c)
 		if (n == 0 || (n < 0 && errno == ECONNRESET))
 			return 0;
 		if (n < 0)
-			return -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		have += (size_t)n;
 		skip = 0;
 		if (!c->classic && !c->answered) {
@@ -141,6 +142,16 @@ static int copy_reply(struct call *c)
 	}
 }
 
+/* The daemon says nothing while we wait for it. */
+static int set_limit(int fd, uint32_t seconds)
+{
+	const struct timeval limit = { .tv_sec = seconds };
+
+	if (!seconds || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0)
+		return 0;
+	return -errno;
+}
+
 static int ask(struct call *c, const char *path, const struct control_request *rq)
 {
 	int err;
@@ -148,7 +159,9 @@ static int ask(struct call *c, const char *path, const struct control_request *r
 	c->fd = connect_to(path);
 	if (c->fd < 0)
 		return c->fd;
-	err = send_request(c, rq);
+	err = set_limit(c->fd, rq->wait);
+	if (!err)
+		err = send_request(c, rq);
 	/* It may have closed at once, but said why. */
 	if (!err || err == -EPIPE || err == -ECONNRESET)
 		err = copy_reply(c);

@@ -45,7 +45,7 @@ static const struct control_command commands[CONTROL_CMDS] = {
 			   "send the whole internal cache to the peers", PER_PEER | CHANGES },
 	[CONTROL_REQUEST_RESYNC] = { CONTROL_REQUEST_RESYNC, 'n', "request-resync", NULL,
 				     "ask the peers to send their internal cache",
-				     PER_PEER | CHANGES },
+				     PER_PEER | CHANGES | CONTROL_TAKES_WAIT },
 	[CONTROL_PURGE] = { CONTROL_PURGE, 't', "purge", NULL,
 			    "flush the kernel table after PurgeTimeout", CHANGES },
 	[CONTROL_KILL] = { CONTROL_KILL, 'k', "kill", NULL, "end the daemon", CHANGES },
@@ -193,6 +193,14 @@ int control_request_peer(struct control_request *rq, const char *name)
 	return 0;
 }
 
+int control_request_wait(struct control_request *rq, uint32_t seconds)
+{
+	if (!(commands[rq->cmd].flags & CONTROL_TAKES_WAIT) || !seconds)
+		return -EINVAL;
+	rq->wait = seconds;
+	return 0;
+}
+
 int control_request_format_as(struct control_request *rq, enum control_format format)
 {
 	const unsigned int needs = format == FORMAT_XML ? XML : format == FORMAT_JSON ? JSON : 0;
@@ -215,6 +223,7 @@ int control_request_filter(struct control_request *rq, const char *expr)
 #define LINE_WORDS 4
 #define WORD_MAX   32
 #define PEER_WORD   "peer="
+#define WAIT_WORD   "wait"
 #define FILTER_WORD "filter="
 #define LEN(word)   (sizeof(word) - 1)
 
@@ -265,6 +274,8 @@ static int take_word(struct control_request *rq, const char *word, bool first)
 		return control_request_format_as(rq, format);
 	if (!rq->peer[0] && strncmp(word, PEER_WORD, LEN(PEER_WORD)) == 0)
 		return control_request_peer(rq, word + LEN(PEER_WORD));
+	if (!rq->wait && strcmp(word, WAIT_WORD) == 0)
+		return control_request_wait(rq, 1);
 	return first ? control_request_arg(rq, word) : -EINVAL;
 }
 
@@ -313,6 +324,7 @@ static bool is_possible(const struct control_request *rq)
 
 	return control_request_format_as(&copy, rq->format) == 0 &&
 	       (!rq->peer[0] || commands[rq->cmd].flags & PER_PEER) &&
+	       (!rq->wait || commands[rq->cmd].flags & CONTROL_TAKES_WAIT) &&
 	       (!rq->filter[0] || control_request_filter(&copy, rq->filter) == 0);
 }
 
@@ -329,6 +341,8 @@ int control_request_format(const struct control_request *rq, char *buf, size_t c
 		strbuf_addf(&b, " %s", word);
 	if (rq->peer[0])
 		strbuf_addf(&b, " " PEER_WORD "%s", rq->peer);
+	if (rq->wait)
+		strbuf_add(&b, " " WAIT_WORD);
 	if (rq->format)
 		strbuf_addf(&b, " %s", format_words[rq->format]);
 	if (rq->filter[0])
@@ -402,7 +416,7 @@ int control_request_number(const struct control_request *rq)
 {
 	const struct classic *c;
 
-	if (rq->peer[0] || rq->filter[0] || rq->format == FORMAT_JSON)
+	if (rq->peer[0] || rq->wait || rq->filter[0] || rq->format == FORMAT_JSON)
 		return -EINVAL;
 	for (c = classic; c < classic + CLASSICS; c++)
 		if (c->cmd == rq->cmd && c->what == rq->what && c->report == rq->report &&

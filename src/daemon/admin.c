@@ -120,6 +120,8 @@ static void job_free(struct daemon *d, struct admin_job *j)
 		p = &(*p)->next;
 	if (*p)
 		*p = j->next;
+	if (j->kind == REPLY_JOB && !j->done)
+		engine_admin_cancel(d->engine, j->tag);
 	listing_free(j->listing);
 	free(j->text);
 	free(j);
@@ -181,16 +183,21 @@ static int start_report(struct daemon *d, struct control_client *cl,
 }
 
 static int start_job(struct daemon *d, struct control_client *cl, enum admin_cmd cmd, uint32_t what,
-		     enum control_format format)
+		     const struct control_request *rq)
 {
+	const bool waits = rq->cmd != CONTROL_REQUEST_RESYNC || rq->wait;
 	struct admin_job *j = job_new(d, cl, REPLY_JOB);
 	int rc;
 
 	if (!j)
 		return -ENOMEM;
-	j->format = format;
+	j->format = rq->format;
 	j->tag = ++d->next_tag;
-	rc = engine_admin(d->engine, loop_now(d->loop), cmd, what, j->tag);
+	rc = engine_admin(d->engine, loop_now(d->loop), cmd, what, waits ? j->tag : 0);
+	if (rq->wait && rc < 0) {
+		job_free(d, j);
+		return rc;
+	}
 	j->started = rc >= 0;
 	if (rc != 1)
 		j->done = true;                /* finished, or refused with a line in the log */
@@ -255,7 +262,7 @@ static int on_start(void *ctx, struct control_client *cl, const struct control_r
 	case CONTROL_CMDS:
 		return CTD_EUNSUPPORTED;
 	default:
-		return start_job(d, cl, admin_of[rq->cmd], what_of(rq, peer), rq->format);
+		return start_job(d, cl, admin_of[rq->cmd], what_of(rq, peer), rq);
 	}
 }
 

@@ -94,6 +94,24 @@ static int purge_later(struct engine *e, tick_t now)
 	return 0;
 }
 
+static int request_resync(struct engine *e, uint32_t what, uint64_t tag)
+{
+	const int rc = tag ? view_await(e, what, tag) : 0;
+
+	if (rc < 0)
+		return rc;
+	log_notice(e->p.log, "resync requested");
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (admin_means(what, i))
+			repl_request_resync(e->peers[i].repl);
+	return rc;
+}
+
+void engine_admin_cancel(struct engine *e, uint64_t tag)
+{
+	view_await_not(e, tag);
+}
+
 int engine_admin(struct engine *e, tick_t now, enum admin_cmd cmd, uint32_t what, uint64_t tag)
 {
 	switch (cmd) {
@@ -113,11 +131,7 @@ int engine_admin(struct engine *e, tick_t now, enum admin_cmd cmd, uint32_t what
 				repl_request_bulk(e->peers[i].repl);
 		return 0;
 	case ADMIN_REQUEST_RESYNC:
-		log_notice(e->p.log, "resync requested");
-		for (uint8_t i = 0; i < e->npeers; i++)
-			if (admin_means(what, i))
-				repl_request_resync(e->peers[i].repl);
-		return 0;
+		return request_resync(e, what, tag);
 	case ADMIN_PURGE:
 		return purge_later(e, now);
 	}

@@ -47,6 +47,15 @@ struct dump_job {
 
 #define DUMP_QUEUE 8u
 
+/* Somebody waits until all that these peers sent at our request is here. */
+struct resync_wait {
+	uint64_t tag;
+	uint8_t peers;          /* bits: not complete yet ... */
+	uint8_t asked;          /* ... but asked */
+};
+
+#define RESYNC_WAITS 8u
+
 struct side_counts {
 	uint64_t add_ok, add_nomem, add_full;
 	uint64_t update_ok, update_missing;
@@ -173,7 +182,10 @@ struct engine {
 	tick_t refresh_at;                     /* next step of refresh.c; TICK_NEVER: off */
 	struct cache_walk refresh[2];          /* by object kind */
 
-	struct effect effects[16];
+	struct resync_wait waits[RESYNC_WAITS];
+	uint32_t nwaits;
+
+	struct effect effects[32];
 	uint32_t neffects;
 
 	uint8_t copies_turn;                   /* whose copies are written next */
@@ -277,6 +289,9 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 /* May attributes that only our own nodes know be sent to it? */
 bool view_takes_extras(const struct peer *p);
 void view_tick(struct engine *e);
+/* Report the end of the resync that these peers are about to be asked for. As engine_admin(). */
+int view_await(struct engine *e, uint32_t what, uint64_t tag);
+void view_await_not(struct engine *e, uint64_t tag);
 bool view_sweeping(const struct engine *e);
 
 /* ---- remote.c: peers ---- */

@@ -88,6 +88,8 @@ static void change_over(struct engine *e, const struct engine_params *p, const u
 	for (uint8_t i = 0; i < e->npeers; i++)
 		if (!is_kept(p, from, i))
 			engine_peer_close(&e->peers[i]);
+	for (uint32_t i = 0; i < e->nwaits; i++)
+		e->waits[i].peers = UINT8_MAX;         /* they waited for others: never complete */
 	memset(e->peers, 0, sizeof(e->peers));
 	memcpy(e->peers, next, p->npeers * sizeof(*next));
 	e->npeers = p->npeers;

@@ -14,9 +14,58 @@
 #define SLACK       (600 * TICK_MSEC)     /* resolution of cache times, and the way here */
 #define LATE        (10 * TICK_SEC)       /* the announcement may have waited somewhere */
 
+static uint8_t bit_of(const struct engine *e, const struct peer *p)
+{
+	return (uint8_t)(1u << (p - e->peers));
+}
+
+static void drop_wait(struct engine *e, uint32_t i)
+{
+	e->waits[i] = e->waits[--e->nwaits];
+}
+
+int view_await(struct engine *e, uint32_t what, uint64_t tag)
+{
+	struct resync_wait w = { .tag = tag };
+
+	if (e->p.repl.mode == REPL_ALARM)
+		return CTD_EUNSUPPORTED;       /* it has no requests */
+	if (e->nwaits == RESYNC_WAITS)
+		return CTD_EBUSY;
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (admin_means(what, i))
+			w.peers |= (uint8_t)(1u << i);
+	if (!w.peers)
+		return 0;
+	e->waits[e->nwaits++] = w;
+	return 1;
+}
+
+void view_await_not(struct engine *e, uint64_t tag)
+{
+	for (uint32_t i = 0; i < e->nwaits; i++)
+		if (e->waits[i].tag == tag)
+			drop_wait(e, i--);
+}
+
+/* All of the present generation of this peer is here. */
+static void complete(struct engine *e, const struct peer *p)
+{
+	for (uint32_t i = 0; i < e->nwaits; i++) {
+		struct resync_wait *w = &e->waits[i];
+
+		w->peers &= (uint8_t)~(w->asked & bit_of(e, p));
+		if (w->peers)
+			continue;
+		engine_post(e, EFFECT_JOB_DONE, w->tag);
+		drop_wait(e, i--);
+	}
+}
+
 void view_outdate(struct engine *e, tick_t now, struct peer *p)
 {
-	(void)e;
+	for (uint32_t i = 0; i < e->nwaits; i++)
+		e->waits[i].asked |= bit_of(e, p);
 	p->view.gen++;
 	p->view.gen_since = now;
 	p->view.sweeping = false;
@@ -155,6 +204,7 @@ static void sweep(struct engine *e, struct peer *p)
 		return;
 	p->net.resyncs_complete++;
 	p->net.swept += v->swept;
+	complete(e, p);
 	if (v->swept)
 		log_notice(e->p.log, "resync complete, %llu stale entries removed",
 			   (unsigned long long)v->swept);

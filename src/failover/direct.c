@@ -178,6 +178,8 @@ void direct_forget(struct direct *d, bool expect, cache_ref ref)
 {
 	struct side *s = &d->side[expect];
 
+	if (*word(s, ref) & ENDED)
+		return;                        /* it is on its way out already */
 	if (*word(s, ref) & BUSY)
 		orphan(d, expect, ref);
 	if (*word(s, ref) & IN_QUEUE)

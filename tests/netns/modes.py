@@ -270,5 +270,35 @@ def poll_mode(ctx):
         assert "current buffer size (in bytes):" in lab.a.daemon.ok("-s", "runtime")
 
 
+@test()
+def resync_wait(ctx):
+    """-n --wait returns when everything is there, or with 1 when it does not come."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd)
+        with one_of_each(lab) as expected:
+            wait_for(lambda: keys(lab.a, "-i") == expected, 5, "-i on a lists the flows")
+            for _ in range(3):
+                lab.b.daemon.ok("-f", "external")
+                lab.b.daemon.ok("-n", "--wait", "20")
+                assert keys(lab.b, "-e") == expected, "not complete when it returned"
+        lab.a.daemon.crash()
+        result = lab.b.daemon.ctl("-n", "--wait", "1")
+        assert result.code == 1 and result.seconds < 10, result
+        assert lab.b.daemon.ctl("-n").code == 0, "without --wait nobody waits"
+        assert lab.b.daemon.ctl("-B", "--wait").code == 1
+
+
+@test()
+def resync_wait_reference(ctx):
+    """FT-FW: the end of what the reference daemon sends is known too."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.reference, ctx.ctd)
+        with one_of_each(lab) as expected:
+            wait_for(lambda: keys(lab.a, "-i") == expected, 5, "-i on a lists the flows")
+            lab.b.daemon.ok("-f", "external")
+            lab.b.daemon.ok("-n", "--wait", "20")
+            assert keys(lab.b, "-e") == expected, "not complete when it returned"
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -121,6 +121,17 @@ Test(cli, json)
 	bad("--bulk --json", "--bulk has no JSON form");
 }
 
+Test(cli, wait)
+{
+	cr_expect_eq(good("-n").request.wait, 0);
+	cr_expect_eq(good("-n --wait").request.wait, 30);
+	cr_expect_eq(good("--wait 7 -n --peer b").request.wait, 7);
+	bad("-n --wait 0", "number of seconds");
+	bad("-n --wait x", "number of seconds");
+	bad("-B --wait", "only -n");
+	bad("--wait", "a command is needed");
+}
+
 Test(cli, watch)
 {
 	cr_expect_eq(good("status").watch, 0);

@@ -192,6 +192,12 @@ Test(cmds, lines_for_one_peer)
 	check_line("stats link peer=peer=", "stats link peer=peer=");
 	check_line("bulk peer=b", "bulk peer=b");
 	check_line("request-resync peer=b", "request-resync peer=b");
+	check_line("request-resync wait", "request-resync wait");
+	check_line("request-resync wait peer=b", "request-resync peer=b wait");
+	cr_assert_lt(control_request_parse(&rq, "request-resync wait wait"), 0);
+	cr_assert_lt(control_request_parse(&rq, "bulk wait"), 0);
+	cr_assert_eq(control_request_parse(&rq, "request-resync wait"), 0);
+	cr_assert_lt(control_request_number(&rq), 0, "no classic number waits");
 	cr_assert_eq(control_request_parse(&rq, "commit ct peer=left-2"), 0);
 	cr_assert_str_eq(rq.peer, "left-2");
 	cr_assert_eq(rq.what, CONTROL_CT);

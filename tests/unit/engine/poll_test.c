@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Without events, or with some lost: the tables are read, and what differs is told. */
+/*
+ * Coming in step again. Without events, or with some lost: the tables are read, and
+ * what differs is told. What a peer is asked for has an end that can be waited for.
+ */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "node.h"
@@ -149,4 +152,72 @@ Test(overrun, a_request_at_the_start_waits_for_the_peer)
 		run_for(SECS(5));
 		cr_assert_eq(listed(&b, ECACHE_EXTERNAL, NULL), 1, "mode %d", (int)m);
 	}
+}
+
+/* ---- waiting for the end of a resync ---- */
+
+static bool answered(struct node *n, uint64_t tag)
+{
+	struct effect eff;
+	bool found = false;
+
+	while (engine_effect(n->e, now, &eff))
+		found |= eff.kind == EFFECT_JOB_DONE && eff.tag == tag;
+	return found;
+}
+
+/* As run_for(), until node b's job is done. */
+static bool done_within(tick_t d, uint64_t tag)
+{
+	const tick_t end = now + d;
+	bool more;
+
+	for (; now < end; now += 50 * TICK_MSEC) {
+		engine_tick(a.e, now);
+		engine_tick(b.e, now);
+		if (answered(&b, tag))
+			return true;
+		for (more = true; more;)
+			more = deliver(&a, &b) | deliver(&b, &a);
+	}
+	return false;
+}
+
+Test(overrun, a_resync_can_be_waited_for)
+{
+	struct flow f;
+
+	for (uint16_t i = 1; i <= 500; i++) {
+		f = tcp_flow(i);
+		traffic_new(&a, &f);
+	}
+	settle();
+	engine_admin(b.e, now, ADMIN_FLUSH_CACHES, ADMIN_FLOWS | ADMIN_EXTERNAL, 0);
+	cr_assert_eq(listed(&b, ECACHE_EXTERNAL, NULL), 0);
+	cr_assert_eq(engine_admin(b.e, now, ADMIN_REQUEST_RESYNC, 0, 77), 1);
+	cr_assert(done_within(SECS(10), 77));
+	cr_assert_eq(listed(&b, ECACHE_EXTERNAL, NULL), 500, "done means all is here");
+	cr_assert_eq(engine_admin(b.e, now, ADMIN_REQUEST_RESYNC, 0, 0), 0, "nobody waits");
+}
+
+Test(overrun, a_resync_that_nobody_answers_does_not_end)
+{
+	struct engine_params p = node_params(9, REPL_ALARM);
+	uint8_t buf[1472];
+
+	cr_assert_eq(engine_admin(b.e, now, ADMIN_REQUEST_RESYNC, 0, 77), 1);
+	for (int i = 0; i < 200; i++) {
+		now += 50 * TICK_MSEC;
+		engine_tick(b.e, now);
+		while (engine_datagram(b.e, now, 0, buf, sizeof(buf)))
+			;
+		cr_assert(!answered(&b, 77));
+	}
+	engine_admin_cancel(b.e, 77);
+	cr_assert(!done_within(SECS(10), 77), "cancelled");
+	for (uint64_t tag = 1; tag <= 8; tag++)
+		cr_assert_eq(engine_admin(b.e, now, ADMIN_REQUEST_RESYNC, 0, tag), 1);
+	cr_assert_lt(engine_admin(b.e, now, ADMIN_REQUEST_RESYNC, 0, 9), 0, "too many wait");
+	node_restart(&b, &p);
+	cr_assert_lt(engine_admin(b.e, now, ADMIN_REQUEST_RESYNC, 0, 1), 0, "no requests in ALARM");
 }
