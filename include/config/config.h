@@ -97,6 +97,7 @@ struct config_sync {
 	bool disable_external;
 	bool startup_resync;
 	bool window_tracking;
+	bool big_endian_peer;         /* peers of 1.4.x are big-endian machines */
 	bool expect_sync;
 	uint8_t n_expect_helpers;      /* 0 = all helpers */
 	char expect_helpers[CONFIG_EXPECT_HELPERS][FLOW_HELPER_MAX];

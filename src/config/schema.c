@@ -117,6 +117,8 @@ static const struct schema_key keys[] = {
 	  .help = "leave the TCP window check on for injected entries" },
 	{ .name = "ExpectationSync", .where = IN(OPTIONS), .type = KEY_BOOL_LIST, SYNC(expect_sync),
 	  .help = "replicate expectations, of all helpers or of those listed" },
+	{ .name = "BigEndianPeer", .where = IN(OPTIONS), .type = KEY_BOOL, SYNC(big_endian_peer),
+	  .help = "a peer of conntrackd 1.4 runs on a big-endian machine" },
 
 	/* ---- General ---- */
 	{ .name = "HashSize", .where = IN(GENERAL), NUMBER_(0, INT_TOP), .def = 65536,

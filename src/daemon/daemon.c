@@ -97,7 +97,11 @@ void daemon_engine_params(struct daemon *d, const struct config *c, struct engin
 
 	*p = (struct engine_params){
 		.npeers = s->n_peers,
-		.wire = { .window_scale = s->window_tracking, .no_timeout = s->commit_timeout != 0 },
+		.wire = {
+			.swapped_be = s->big_endian_peer,
+			.window_scale = s->window_tracking,
+			.no_timeout = s->commit_timeout != 0,
+		},
 		.cache_limit = c->general.hash_limit,
 		.expect_sync = s->expect_sync,
 		.n_expect_helpers = s->n_expect_helpers,

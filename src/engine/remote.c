@@ -14,6 +14,16 @@
 /* Places of a cache looked at per slice of a bulk, per object wanted. */
 #define BULK_PLACES 8u
 
+/* How to speak with this peer: our own nodes know more, and one byte order. */
+static struct wire_params params_for(const struct engine *e, const struct peer *p)
+{
+	struct wire_params wp = e->p.wire;
+
+	wp.extras = view_takes_extras(p);
+	wp.swapped_be = wp.swapped_be && !p->view.known;
+	return wp;
+}
+
 /* ---- in ---- */
 
 static void count_bad(struct peer *p, int err)
@@ -152,16 +162,17 @@ static void apply_expect(tick_t now, struct peer *p, uint8_t type, const struct 
 
 static void apply_body(struct engine *e, tick_t now, struct peer *p, const struct wire_msg *m)
 {
+	const struct wire_params wp = params_for(e, p);
 	struct flow f;
 	struct expect x;
 	int err;
 
 	if (m->h.type <= WIRE_CT_DESTROY) {
-		err = wire_flow_decode(&e->p.wire, m->body, m->body_len, &f);
+		err = wire_flow_decode(&wp, m->body, m->body_len, &f);
 		if (!err)
 			apply_flow(e, now, p, m->h.type, &f);
 	} else if (m->h.type <= WIRE_EXP_DESTROY) {
-		err = wire_expect_decode(&e->p.wire, m->body, m->body_len, &x);
+		err = wire_expect_decode(&wp, m->body, m->body_len, &x);
 		if (!err)
 			apply_expect(now, p, m->h.type, &x);
 	} else {
@@ -316,14 +327,13 @@ static uint8_t type_of(uint8_t flags, uint8_t base)
 static size_t encode_object(struct engine *e, tick_t now, struct peer *p,
 			    const struct repl_send *s, uint8_t *out, size_t cap)
 {
-	struct wire_params wp = e->p.wire;
+	const struct wire_params wp = params_for(e, p);
 	struct cache *c = s->obj.kind == OBJ_FLOW ? e->flows : e->expects;
 	const uint8_t flags = *cache_flags(c, s->obj.ref);
 	const tick_t updated = cache_updated(c, s->obj.ref);
 	struct expect x;
 	struct flow f;
 
-	wp.extras = view_takes_extras(p);
 	if (s->obj.kind == OBJ_FLOW) {
 		p->told_plain = p->told_plain || !wp.extras;
 		cache_get(c, s->obj.ref, &f);

@@ -888,6 +888,38 @@ Test(engine, w13_what_was_told_too_early_is_told_again)
 	pair_free(&p);
 }
 
+/* The translated port 4660 as it arrives, from a node set to big-endian peers or not. */
+static uint16_t port_arrives(bool ident, bool be_a, bool be_b)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f = tcp_flow(1, 1);
+	struct engine_entry en;
+	struct flow_nat nat;
+	struct pair p;
+
+	pa.repl.ident = pb.repl.ident = ident;
+	pa.wire.swapped_be = be_a;
+	pb.wire.swapped_be = be_b;
+	f.status |= CTS_SRC_NAT_DONE;
+	f.reply.dport = 4660;
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(3));
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(1));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, &en), 1);
+	flow_nat(&en.flow, &nat);
+	pair_free(&p);
+	return nat.sport;
+}
+
+Test(engine, w28_big_endian_peers_are_those_without_identity)
+{
+	cr_assert_eq(port_arrives(false, true, true), 4660);
+	cr_assert_eq(port_arrives(false, true, false), 0x3412);
+	cr_assert_eq(port_arrives(true, true, false), 4660);
+	cr_assert_eq(port_arrives(true, false, true), 4660);
+}
+
 Test(engine, a_peer_in_another_mode_is_reported_once)
 {
 	struct engine_params pa = params(1), pb = params(2);
