@@ -48,6 +48,9 @@ struct direct;
 struct direct *direct_new(const struct direct_params *p);    /* NULL: out of memory */
 void direct_free(struct direct *d);
 
+/* TCPWindowTracking from now on. */
+void direct_set_window_tracking(struct direct *d, bool on);
+
 /* An entry was added or changed. copy: the kernel has it from us, of an earlier life. */
 void direct_put(struct direct *d, bool expect, cache_ref ref, bool copy);
 

@@ -132,6 +132,8 @@ static void set_limits(struct engine *e)
 		p->name = e->p.peer_names[i] ? e->p.peer_names[i] : "";
 		cache_set_limit(p->flows, e->p.cache_limit);
 		cache_set_limit(p->expects, e->p.cache_limit);
+		if (p->direct)
+			direct_set_window_tracking(p->direct, e->p.window_tracking);
 		repl_set_limits(p->repl, e->p.repl.ack_window, e->p.repl.resend_limit);
 	}
 }

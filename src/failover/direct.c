@@ -122,6 +122,11 @@ struct direct *direct_new(const struct direct_params *p)
 	return d;
 }
 
+void direct_set_window_tracking(struct direct *d, bool on)
+{
+	d->as.window_tracking = on;
+}
+
 void direct_free(struct direct *d)
 {
 	free(d);

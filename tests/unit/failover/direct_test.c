@@ -461,3 +461,22 @@ Test(direct, many_in_small_batches)
 	cr_assert_eq(table_count(&fx.table), 0);
 	cr_assert_eq(cache_count(fx.flows), 0);
 }
+
+Test(direct, window_tracking_can_change)
+{
+	struct kernel_op op;
+	struct flow f;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		tcp((uint16_t)(i + 1), &f);
+		f.has |= FLOW_HAS_WSCALE;
+		direct_set_window_tracking(direct, i % 2);
+		say(&f);
+		direct_tick(direct, now, GEN, false);
+		cr_assert_eq(direct_next(direct, now, &zones, &op, 1), 1);
+		cr_expect_eq(op.window_scale, i % 2, "flow %u", i);
+		op.err = 0;
+		direct_result(direct, now, &op, &last);
+		work(KOP_BATCH);
+	}
+}
