@@ -31,6 +31,15 @@ table ip public {{
 }}
 """
 
+ZONE = """
+table inet zones {
+    chain everything {
+        type filter hook prerouting priority raw;
+        iifname { "lan0", "wan0" } ct zone set 5
+    }
+}
+"""
+
 
 def pair(ctx, lab, rules="", options="ExpectationSync On", binaries=None, **config):
     for node in (lab.a, lab.b):
@@ -39,9 +48,9 @@ def pair(ctx, lab, rules="", options="ExpectationSync On", binaries=None, **conf
 
 
 def expected(node, option):
-    """Expected tuples a cache listing shows, master included, without ages."""
+    """Expected tuples a cache listing shows, master included, without zones and ages."""
     lines = node.daemon.ok(option, "expect").splitlines()
-    return {re.sub(r" *\[.*", "", line) for line in lines}
+    return {re.sub(r" zone=\d+| *\[.*", "", line) for line in lines}
 
 
 def in_kernel(node):
@@ -166,6 +175,12 @@ def ftp_ipv6_active(ctx):
 @test(limit=120)
 def ftp_notrack(ctx):
     ftp(ctx, mode="NOTRACK")
+
+
+@test(limit=120)
+def ftp_zone(ctx):
+    """Expectations are in the zone of their masters, which neither kernel nor peer says."""
+    ftp(ctx, rules=ZONE, active=True)
 
 
 @test(limit=120)
