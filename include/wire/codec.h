@@ -19,7 +19,7 @@ struct wire_params {
 	bool swapped_be;         /* attributes 14, 15, 24 big-endian (big-endian 1.4.x peers) */
 	bool window_scale;       /* send attributes 25, 26 (TCPWindowTracking on) */
 	bool no_timeout;         /* leave attribute 6 / 12 out (CommitTimeout set here) */
-	bool extras;             /* the receiver said WIRE_CAP_EXTRAS: send 48 to 54 too */
+	bool extras;             /* the receiver said WIRE_CAP_EXTRAS: send numbers from 48 on too */
 };
 
 /*

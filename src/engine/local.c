@@ -425,11 +425,11 @@ void local_clear(struct engine *e, bool expects)
 	cache_clear(*c);
 	e->partial[kind] = !expects || e->p.expect_sync;   /* else nothing fills it again */
 	e->cleared[kind] = true;
-	for (uint8_t i = 0; i < e->npeers; i++)
+	for (uint8_t i = 0; i < e->npeers; i++) {
 		if (e->peers[i].bulk.expects == expects)
 			e->peers[i].bulk.w = (struct cache_walk){ 0 };
-	for (uint8_t i = 0; i < e->npeers && !expects; i++)
-		e->peers[i].catch_up = (struct cache_walk){ 0 };
+		e->peers[i].catch_up[kind] = (struct cache_walk){ 0 };
+	}
 	e->count[kind].dead = 0;
 	if (expects)
 		e->nheld = 0;

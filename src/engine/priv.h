@@ -111,9 +111,9 @@ struct peer {
 	struct direct *direct;                 /* DisableExternalCache, else NULL */
 	struct bulk_walk bulk;
 	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
-	bool told_plain;                       /* flows went out without extras */
+	bool told_plain;                       /* entries went out without extras */
 	bool catching_up;                      /* those that have some are announced once more */
-	struct cache_walk catch_up;
+	struct cache_walk catch_up[2];         /* by object kind */
 	struct resync_view view;
 	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */
 	size_t stash_len;

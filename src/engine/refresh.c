@@ -60,24 +60,41 @@ static void expire(struct engine *e, tick_t now, struct peer *p, bool expects)
 	round_over(&p->expiry[expects]);
 }
 
-/* Announce once more what has extras, to one peer. */
-static void catch_up(struct engine *e, uint8_t index)
+/* Does a message about this entry have extras? Expectations always say their zone. */
+static bool has_extras(const struct engine *e, uint32_t kind, cache_ref ref)
 {
-	struct peer *p = &e->peers[index];
-	uint32_t budget = SLICE_MAX;
-	cache_ref ref;
 	struct flow f;
 
-	while ((ref = cache_walk_next(e->flows, &p->catch_up, &budget))) {
-		const struct repl_obj o = { .kind = OBJ_FLOW, .ref = ref };
+	if (kind == OBJ_EXPECT)
+		return true;
+	cache_get(e->flows, ref, &f);
+	return wire_flow_has_extras(&e->p.wire, &f);
+}
 
-		if (*cache_flags(e->flows, ref) & ENTRY_DEAD)
-			continue;
-		cache_get(e->flows, ref, &f);
-		if (wire_flow_has_extras(&e->p.wire, &f))
-			repl_changed(p->repl, o, &cache_slots(e->flows, ref)[index]);
+/* Announce once more what has extras, to one peer. */
+static void catch_up(struct engine *e, uint8_t index, uint32_t kind)
+{
+	struct peer *p = &e->peers[index];
+	struct cache *c = kind == OBJ_FLOW ? e->flows : e->expects;
+	uint32_t budget = SLICE_MAX;
+	cache_ref ref;
+
+	while ((ref = cache_walk_next(c, &p->catch_up[kind], &budget))) {
+		const struct repl_obj o = { .kind = kind, .ref = ref };
+
+		if (!(*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD)) && has_extras(e, kind, ref))
+			repl_changed(p->repl, o, &cache_slots(c, ref)[index]);
 	}
-	p->catching_up = !cache_walk_done(&p->catch_up);
+}
+
+static void catch_up_peer(struct engine *e, uint8_t index)
+{
+	struct peer *p = &e->peers[index];
+
+	for (uint32_t kind = OBJ_FLOW; kind <= OBJ_EXPECT; kind++)
+		catch_up(e, index, kind);
+	p->catching_up = !cache_walk_done(&p->catch_up[OBJ_FLOW]) ||
+			 !cache_walk_done(&p->catch_up[OBJ_EXPECT]);
 }
 
 void refresh_tick(struct engine *e, tick_t now)
@@ -94,7 +111,7 @@ void refresh_tick(struct engine *e, tick_t now)
 			expire(e, now, &e->peers[i], true);
 		}
 		if (e->peers[i].catching_up)
-			catch_up(e, i);
+			catch_up_peer(e, i);
 		again = again || e->peers[i].catching_up;
 	}
 	e->refresh_at = again ? tick_add(now, STEP) : TICK_NEVER;

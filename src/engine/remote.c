@@ -147,9 +147,28 @@ static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t typ
 		direct_put(p->direct, false, ref, local_cede(e, f));
 }
 
+/* As forget_plain(): the same expectation as the peer told it without its zone. */
+static void forget_zoneless(struct peer *p, const struct expect *x)
+{
+	struct expect plain = *x;
+	cache_ref ref;
+
+	if (!(x->has & EXPECT_HAS_ZONE) || !x->zone)
+		return;
+	expect_set_zone(&plain, 0);
+	ref = cache_find(p->expects, &plain);
+	if (!ref)
+		return;
+	cache_get(p->expects, ref, &plain);
+	if (!(plain.has & EXPECT_HAS_ZONE))
+		erase(p, OBJ_EXPECT, ref);
+}
+
 static void apply_expect(tick_t now, struct peer *p, uint8_t type, const struct expect *x)
 {
 	cache_ref ref = cache_find(p->expects, x);
+
+	forget_zoneless(p, x);
 
 	if (type == WIRE_EXP_DESTROY) {
 		erase(p, OBJ_EXPECT, ref);
@@ -345,6 +364,7 @@ static size_t encode_object(struct engine *e, tick_t now, struct peer *p,
 	cache_get(c, s->obj.ref, &x);
 	if (!(flags & ENTRY_DEAD))
 		x.timeout = remaining(x.timeout, now, updated);
+	p->told_plain = p->told_plain || !wp.extras;
 	return wire_expect_encode(&wp, type_of(flags, WIRE_EXP_NEW), s->flags, s->seq, &x, out, cap);
 }
 

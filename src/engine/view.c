@@ -133,7 +133,7 @@ static void set_caps(struct engine *e, tick_t now, struct peer *p, uint32_t caps
 		return;
 	p->told_plain = false;
 	p->catching_up = true;
-	p->catch_up = (struct cache_walk){ 0 };
+	memset(p->catch_up, 0, sizeof(p->catch_up));
 	e->refresh_at = tick_min(e->refresh_at, now);
 }
 

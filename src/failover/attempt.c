@@ -308,11 +308,15 @@ void attempt_failure(const struct attempt *it, struct commit_failure *f)
 
 void attempt_locate(struct expect *x, const struct cache *masters, const struct zone_set *zones)
 {
+	const bool told = x->has & EXPECT_HAS_ZONE;
+	const uint16_t zone = x->zone;
 	struct flow m;
 	cache_ref ref;
 
 	for (uint32_t z = 0; masters && (ref = masters_next(masters, zones, x, &z));) {
 		cache_get(masters, ref, &m);
+		if (told && m.zone != zone)
+			continue;
 		expect_set_zone(x, m.has & FLOW_HAS_ZONE_ORIG ? m.zone_orig : m.zone);
 		if (m.has & FLOW_HAS_HELPER)
 			break;

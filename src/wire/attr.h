@@ -37,6 +37,7 @@
 #define FACT_XSPAT   (1ull << 47)    /* translated id or key of such a protocol */
 #define FACT_XDPAT   (1ull << 48)
 #define FACT_XHELPER (1ull << 49)    /* a helper name too long for version 1 */
+#define FACT_NAT6    (1ull << 50)    /* not in version 1 */
 
 /* Set of attribute numbers; all are below 64. */
 #define SEEN(id) (1ull << (id))

@@ -15,7 +15,7 @@
 
 /*
  * As in flow_codec.c. The NAT part has its address and port in the source
- * half; there is no number for an IPv6 one.
+ * half. With the extras the zone is always said, so that it is known who does not.
  */
 #define EXPECT_ATTRS(X) \
 	X(0, 8, 8, AT(master), EXPECT_HAS_MASTER | FACT_MASTER4, 0, \
@@ -47,7 +47,10 @@
 	  attr_get_ports, attr_put_ports) \
 	X(18, 4, 4, AT(nat_dir), EXPECT_HAS_NAT_DIR, 0, attr_get32, attr_put32) \
 	X(19, 0, WIRE_HELPER_SIZE, AT(helper), EXPECT_HAS_HELPER, 0, attr_get_text, attr_put_text) \
-	X(20, 0, EXPECT_FN_MAX, AT(fn), EXPECT_HAS_FN, 0, attr_get_text, attr_put_text)
+	X(20, 0, EXPECT_FN_MAX, AT(fn), EXPECT_HAS_FN, 0, attr_get_text, attr_put_text) \
+	X(48, 32, 32, AT(nat), EXPECT_HAS_NAT_ADDR | FACT_NAT6 | FACT_EXTRAS, 0, \
+	  attr_get_pair6, attr_put_pair6) \
+	X(49, 2, 2, AT(zone), FACT_EXTRAS, 0, attr_get16, attr_put16)
 
 #define ROW(id, min, max, at, need, voids, get, put) {id, min, max, at, need, voids, get, put},
 #define PLACE(id, ...) ROW_##id,
@@ -83,6 +86,8 @@ static const struct attr_part expect_parts[] = {
 	{EXPECT_HAS_NAT | EXPECT_HAS_NAT_DIR, SEEN(18), 0},
 	{EXPECT_HAS_HELPER, SEEN(19), 0},
 	{EXPECT_HAS_FN, SEEN(20), 0},
+	{EXPECT_HAS_NAT | EXPECT_HAS_NAT_ADDR, SEEN(48), 0},
+	{EXPECT_HAS_ZONE, SEEN(49), 0},
 };
 
 static uint64_t expect_facts(const struct expect *e)
@@ -90,7 +95,7 @@ static uint64_t expect_facts(const struct expect *e)
 	return attr_family_facts(e->master.family, FACT_MASTER4, FACT_MASTER6) |
 	       attr_family_facts(e->tuple.family, FACT_IP4, FACT_IP6) |
 	       attr_family_facts(e->mask.family, FACT_MASK4, FACT_MASK6) |
-	       attr_family_facts(e->nat.family, FACT_NAT4, 0) |
+	       attr_family_facts(e->nat.family, FACT_NAT4, FACT_NAT6) |
 	       (attr_proto_facts(e->master.proto) & FACT_PORTS);
 }
 
@@ -179,6 +184,6 @@ size_t wire_expect_encode(const struct wire_params *p, uint8_t type, uint8_t fla
 	/* A peer refuses the whole expectation over a long name (W27). */
 	if (strnlen(e->helper, WIRE_HELPER_SIZE) == WIRE_HELPER_SIZE)
 		has &= ~EXPECT_HAS_HELPER;
-	a.facts = has | expect_facts(e);
+	a.facts = has | expect_facts(e) | (p->extras ? FACT_EXTRAS : 0);
 	return attr_message(&expect_table, &a, &h, out, cap);
 }

@@ -227,6 +227,58 @@ Test(expects, a_flush_of_the_kernel_names_the_zone)
 	pair_free(&p);
 }
 
+/* Between our own nodes the zone is said, so they are two on the peer as well. */
+Test(expects, the_same_in_two_zones_are_two_on_a_peer_of_our_kind)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow m[2] = { zoned(0, 1), zoned(5, 2) };
+	struct expect x = ftp_expect();
+	struct engine_entry first;
+	struct pair p;
+
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(3));
+	x.has |= EXPECT_HAS_ID;
+	for (x.id = 1; x.id <= 2; x.id++) {
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m[x.id - 1]);
+		engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	}
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, NULL), 2);
+	x.id = 1;
+	engine_expect_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &x);
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, &first), 1);
+	cr_assert_eq(first.expect.zone, 5);
+	cr_assert_eq(committed_zone(&p, ADMIN_FLOWS | ADMIN_EXPECTS), 5);
+	pair_free(&p);
+}
+
+Test(expects, what_was_told_without_zone_is_told_again)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow m = zoned(5, 2);
+	struct expect x = ftp_expect();
+	struct engine_entry first;
+	struct pair p;
+
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
+	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
+	pump(&p);
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, &first), 1);
+	cr_assert_eq(first.expect.zone, 0, "nobody knows the other's kind yet");
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, &first), 1);
+	cr_assert_eq(first.expect.zone, 5);
+	engine_expect_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &x);
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.b, ECACHE_EXP_EXTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
 /* ---- lost events (W33) ---- */
 
 /* Play the kernel for the dumps asked for: flow m, and these expectations. */

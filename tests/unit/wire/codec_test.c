@@ -694,6 +694,36 @@ Test(encode, largest_messages)
 	cr_assert_leq(n, 340, "%zu", n);
 }
 
+Test(extras, zone_and_ipv6_translation_of_an_expectation_travel)
+{
+	struct wire_params to_ours = { .extras = true };
+	uint8_t out[WIRE_MSG_MAX];
+	struct expect e, back;
+	size_t n;
+
+	expect_init(&e);
+	e.master = e.tuple = e.mask = (struct tuple){.family = FAM_IP6, .proto = IPP_UDP};
+	e.nat = e.tuple;
+	e.nat.src.b[15] = 7;
+	e.nat.sport = 5060;
+	e.has = 0x3ffff & ~EXPECT_HAS_ID;
+	expect_set_zone(&e, 0xfffe);
+	strcpy(e.helper, "sip");
+	memset(e.fn, 'x', EXPECT_FN_MAX - 1);
+	n = wire_expect_encode(&to_ours, WIRE_EXP_NEW, 0, 1, &e, out, sizeof(out));
+	cr_assert_leq(n, 384, "%zu", n);
+	cr_assert_eq(wire_expect_decode(&params, out + 8, n - 8, &back), 0);
+	cr_assert(expect_equal(&e, &back));
+	/* No zone is said too, and can be told from silence. */
+	expect_set_zone(&e, 0);
+	n = wire_expect_encode(&to_ours, WIRE_EXP_NEW, 0, 1, &e, out, sizeof(out));
+	cr_assert_eq(wire_expect_decode(&params, out + 8, n - 8, &back), 0);
+	cr_assert(back.has & EXPECT_HAS_ZONE);
+	n = wire_expect_encode(&params, WIRE_EXP_NEW, 0, 1, &e, out, sizeof(out));
+	cr_assert_eq(wire_expect_decode(&params, out + 8, n - 8, &back), 0);
+	cr_assert_not(back.has & (EXPECT_HAS_ZONE | EXPECT_HAS_NAT_ADDR));
+}
+
 /* ---- round trips ---- */
 
 static void flow_round_trip(uint64_t seed, bool from_kernel)
