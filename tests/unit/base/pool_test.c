@@ -2,6 +2,7 @@
 /* Pools: ceilings, reuse, stable addresses, and memory that runs out. */
 #include "base/pool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <criterion/criterion.h>
@@ -124,4 +125,57 @@ Test(pool, out_of_memory_keeps_what_is_there)
 	cr_assert_arr_eq(pool_at(&p, 1), "\x77\x77\x77\x77", 4);
 	cr_assert_eq(pool_alloc(&p), 4 * POOL_CHUNK + 1);
 	pool_fini(&p);
+}
+
+static void copy_wide(void *ctx, void *to, const void *from)
+{
+	memcpy(to, from, 8);
+	memset((char *)to + 8, *(int *)ctx, 8);
+}
+
+Test(pool, a_copy_has_the_same_handles)
+{
+	enum { COUNT = 2 * POOL_CHUNK + 3 };
+	struct pool p, q;
+	int fill = 0x5a;
+
+	pool_init(&p, 8, COUNT);
+	pool_init(&q, 16, COUNT);
+	cr_assert_eq(pool_copy(&q, &p, copy_wide, &fill), 0, "an empty one");
+	for (uint32_t h = 1; h <= COUNT; h++)
+		memset(pool_at(&p, pool_alloc(&p)), (int)(h & 0xff), 8);
+	pool_free(&p, 7);
+	pool_free(&p, 2000);
+	cr_assert_eq(pool_copy(&q, &p, copy_wide, &fill), 0);
+	cr_assert_eq(q.used, p.used);
+	for (uint32_t h = 1; h <= COUNT; h++) {
+		const uint8_t *b = pool_at(&q, h);
+
+		if (h != 7 && h != 2000)
+			cr_assert(b[7] == (h & 0xff) && b[8] == 0x5a && b[15] == 0x5a, "%u", h);
+	}
+	cr_assert_eq(pool_alloc(&q), 2000);
+	cr_assert_eq(pool_alloc(&q), 7);
+	cr_assert_eq(pool_alloc(&q), 0);
+	pool_fini(&p);
+	pool_fini(&q);
+}
+
+Test(pool, a_copy_out_of_memory)
+{
+	struct pool p, q;
+	int fill = 0;
+
+	pool_init(&p, 8, 10000);
+	for (uint32_t h = 0; h < 3 * POOL_CHUNK; h++)
+		memset(pool_at(&p, pool_alloc(&p)), 0, 8);
+	for (long n = 0; n < 3; n++) {
+		pool_init(&q, 16, 10000);
+		oom_after(n);
+		cr_assert_eq(pool_copy(&q, &p, copy_wide, &fill), -ENOMEM);
+		oom_off();
+		cr_assert_eq(pool_bytes(&q), 0);
+	}
+	pool_fini(&p);
+	pool_fini(&q);
 }

@@ -459,3 +459,112 @@ Test(cache, using_a_dead_reference_is_a_bug, .signal = SIGABRT)
 	cache_del(c, ref);
 	cache_get(c, ref, &f);
 }
+
+/* ---- another number of words, another limit ---- */
+
+static void reslot(struct cache *c, const uint8_t *from, uint8_t n)
+{
+	struct cache_reslot *r;
+
+	cr_assert_eq(cache_reslot_prepare(c, from, n, &r), 0);
+	cache_reslot_apply(c, r);
+}
+
+Test(cache, words_move_entries_stay)
+{
+	enum { COUNT = 3000 };
+	static cache_ref refs[COUNT];
+	struct cache *c = make(&pack_flow, COUNT, 2);
+	struct cache_walk w = { 0 };
+	uint32_t budget = 100, seen = 0;
+	struct flow f, g;
+	struct rng r;
+
+	rng_seed(&r, 5);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		gen_flow_key(i, &f);
+		gen_flow_body(&r, &f);
+		refs[i] = add(c, i, &f);
+		cache_slots(c, refs[i])[0] = i + 1;
+		cache_slots(c, refs[i])[1] = i + 100000;
+		*cache_flags(c, refs[i]) = (uint8_t)i;
+	}
+	for (uint32_t i = 0; i < COUNT; i += 3) {
+		memset(cache_slots(c, refs[i]), 0, 8);
+		cache_del(c, refs[i]);
+	}
+	while (budget && cache_walk_next(c, &w, &budget))
+		seen++;
+	reslot(c, (uint8_t[]){ 1, CACHE_NO_SLOT, 0 }, 3);
+	budget = UINT32_MAX;
+	while (cache_walk_next(c, &w, &budget))
+		seen++;
+	cr_expect_eq(seen, COUNT - COUNT / 3, "a walk goes on: %u", seen);
+	rng_seed(&r, 5);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		const uint32_t *s;
+
+		gen_flow_key(i, &f);
+		gen_flow_body(&r, &f);
+		if (i % 3 == 0) {
+			cr_assert_eq(cache_find(c, &f), 0);
+			continue;
+		}
+		cr_assert_eq(cache_find(c, &f), refs[i]);
+		cache_get(c, refs[i], &g);
+		cr_assert(flow_equal(&f, &g));
+		s = cache_slots(c, refs[i]);
+		cr_assert(s[0] == i + 100000 && s[1] == 0 && s[2] == i + 1, "entry %u", i);
+		cr_assert_eq(*cache_flags(c, refs[i]), (uint8_t)i);
+	}
+	reslot(c, NULL, 0);
+	gen_flow_key(0, &f);
+	cr_assert_neq(add(c, 1, &f), 0, "places that were free still are");
+	cache_free(c);
+}
+
+Test(cache, a_prepared_change_can_be_dropped)
+{
+	struct cache *c = make(&pack_flow, 10, 1);
+	struct cache_reslot *r;
+	struct flow f;
+	cache_ref ref;
+
+	gen_flow_key(1, &f);
+	ref = add(c, 1, &f);
+	*cache_slots(c, ref) = 7;
+	cr_assert_eq(cache_reslot_prepare(c, (uint8_t[]){ CACHE_NO_SLOT, 0 }, 2, &r), 0);
+	cache_reslot_drop(r);
+	cache_reslot_drop(NULL);
+	cr_assert_eq(*cache_slots(c, ref), 7);
+	cache_free(c);
+}
+
+Test(cache, another_limit)
+{
+	struct cache *c = make(&pack_flow, 3, 0);
+	cache_ref refs[6], no;
+	struct flow f;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		gen_flow_key(i, &f);
+		refs[i] = add(c, 1, &f);
+	}
+	cache_set_limit(c, 5);
+	for (uint32_t i = 3; i < 5; i++) {
+		gen_flow_key(i, &f);
+		refs[i] = add(c, 1, &f);
+	}
+	gen_flow_key(5, &f);
+	cr_assert_eq(cache_add(c, 1, &f, &no), CTD_EFULL);
+	cache_set_limit(c, 2);
+	cr_assert_eq(cache_count(c), 5, "what is over it stays");
+	for (uint32_t i = 0; i < 3; i++) {
+		cr_assert_eq(cache_add(c, 1, &f, &no), CTD_EFULL);
+		cache_del(c, refs[i]);
+	}
+	cr_assert_eq(cache_add(c, 1, &f, &no), CTD_EFULL);
+	cache_del(c, refs[3]);
+	refs[5] = add(c, 1, &f);
+	cache_free(c);
+}
