@@ -23,6 +23,7 @@
 #include "findings.h"
 #include "kernel/caps.h"
 #include "kernel/dump.h"
+#include "rights.h"
 
 /* ---- settings of the kernel ---- */
 
@@ -135,6 +136,8 @@ static bool answers(const char *path)
 static void read_process(struct facts *f, const struct config *c)
 {
 	const struct config_general *g = &c->general;
+	struct account account;
+	gid_t gid;
 
 	read_file(&f->log, g->log_file);
 	read_file(&f->stats_log, c->stats.log_file);
@@ -142,6 +145,8 @@ static void read_process(struct facts *f, const struct config *c)
 	read_file(&f->socket, g->socket_path);
 	f->daemon_runs = answers(g->socket_path);
 	f->realtime = try_realtime(g);
+	f->no_user = g->user[0] && rights_find_user(g->user, &account) < 0;
+	f->no_group = g->socket_group[0] && rights_find_group(g->socket_group, &gid) < 0;
 	f->buffer_got = g->nl_buffer ? try_buffer(g->nl_buffer) : 0;
 }
 

@@ -142,6 +142,12 @@ static void rule_process(struct findings *f, const struct config *c, const struc
 	else if (!h->realtime)
 		say(f, LOG_LVL_NOTICE, "real time scheduling is not allowed here: the daemon runs with "
 		    "normal scheduling|give it CAP_SYS_NICE");
+	if (h->no_user)
+		say(f, LOG_LVL_ERROR, "there is no user %s|useradd --system %s", c->general.user,
+		    c->general.user);
+	if (h->no_group)
+		say(f, LOG_LVL_ERROR, "there is no group %s|groupadd --system %s",
+		    c->general.socket_group, c->general.socket_group);
 	if (h->daemon_runs)
 		say(f, LOG_LVL_NOTICE, "a daemon is running with this control socket");
 }

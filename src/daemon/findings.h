@@ -41,6 +41,7 @@ struct facts {
 	int events, tcp_loose, acct, timestamp;
 	uint32_t buffer_got;      /* bytes of a receive buffer, when NetlinkBufferSize was asked for */
 	bool realtime;            /* real time scheduling is allowed */
+	bool no_user, no_group;   /* User, Group of the socket: there is none of that name */
 	bool daemon_runs;         /* one answers on the control socket */
 	struct facts_file log, stats_log, lock, socket;
 	struct facts_link links[CONFIG_PEERS][CONFIG_LINKS];

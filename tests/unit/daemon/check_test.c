@@ -158,6 +158,14 @@ Test(check, process)
 	h.socket = (struct facts_file){ "/no/x.ctl", -EACCES };
 	expect_one(PAIR, &h, LOG_LVL_ERROR, "socket /no/x.ctl", "");
 	h = well();
+	h.no_user = true;
+	expect_one(PAIR "General { User nobody-here }", &h, LOG_LVL_ERROR, "no user nobody-here",
+		   "useradd");
+	h = well();
+	h.no_group = true;
+	expect_one(PAIR "General { UNIX { Group none } }", &h, LOG_LVL_ERROR, "no group none",
+		   "groupadd");
+	h = well();
 	h.daemon_runs = true;
 	expect_one(PAIR, &h, LOG_LVL_NOTICE, "a daemon is running", "");
 }
@@ -335,9 +343,12 @@ Test(check, the_host_is_looked_at)
 	char *out;
 
 	cr_expect_eq(run_check("Sync { Mode FTFW { } UDP { " LINK "} } General { LogFile /no/x\n"
-			       "UNIX { Path /no/such/socket } }", &out), CHECK_ERROR);
+			       "User no-such-user\n"
+			       "UNIX { Group root Path /no/such/socket } }", &out), CHECK_ERROR);
 	cr_expect(strstr(out, "sync0: this host has no such device"), "%s", out);
 	cr_expect(strstr(out, "LogFile /no/x cannot be made"), "%s", out);
+	cr_expect(strstr(out, "no user no-such-user"), "%s", out);
+	cr_expect_null(strstr(out, "no group"), "%s", out);
 	cr_expect(strstr(out, "\tdo: "), "%s", out);
 	free(out);
 }
