@@ -46,6 +46,7 @@ struct engine_params {
 	uint32_t commit_timeout;     /* s, 0 = remaining */
 	uint32_t purge_timeout;      /* s */
 	uint32_t overrun_resync;     /* s after an overrun, 0 = never */
+	bool keep_ended;             /* statistics: hand out flows that have ended, engine_ended() */
 	uint32_t poll_secs;          /* s between readings of the kernel's table instead of events, 0 = events */
 	uint32_t refresh_time;       /* s within which each entry is announced again, 0 = never */
 	uint32_t cache_timeout;      /* s after which an unconfirmed external entry goes, 0 = never */
@@ -93,6 +94,13 @@ void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum eve
 		       const struct flow *f);
 void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
 			 const struct expect *x);
+
+/*
+ * With keep_ended: a flow of the internal cache that has ended, as it was last
+ * known; with counters and duration if an event told of the end. To be called
+ * after each event and turn until it says false, there is room for a few only.
+ */
+bool engine_ended(struct engine *e, struct flow *f);
 
 /* The event socket lost something. */
 void engine_overrun(struct engine *e, tick_t now);

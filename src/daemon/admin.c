@@ -205,11 +205,32 @@ static int start_job(struct daemon *d, struct control_client *cl, enum admin_cmd
 	return 0;
 }
 
-/* Without Sync there is nothing to act on, and nobody is told off for trying. */
-static bool acts_on_sync(enum control_cmd cmd)
+/*
+ * Without Sync there is little to act on, in statistics mode the one cache and the
+ * kernel's table; nobody is told off for trying.
+ */
+static bool has_effect(const struct config *c, const struct control_request *rq)
 {
-	return cmd != CONTROL_KILL && cmd != CONTROL_REPORT && cmd != CONTROL_STATUS &&
-	       cmd != CONTROL_HEALTH && cmd != CONTROL_RELOAD;
+	const bool expects = (rq->what & CONTROL_EXPECT) && !(rq->what & CONTROL_CT);
+
+	if (c->has_sync)
+		return true;
+	switch (rq->cmd) {
+	case CONTROL_KILL:
+	case CONTROL_REPORT:
+	case CONTROL_STATUS:
+	case CONTROL_HEALTH:
+	case CONTROL_RELOAD:
+		return true;
+	case CONTROL_DUMP_INTERNAL:
+	case CONTROL_FLUSH_KERNEL:
+	case CONTROL_RESYNC_KERNEL:
+		return c->has_stats && !expects;
+	case CONTROL_FLUSH_CACHE:
+		return c->has_stats && (rq->what & CONTROL_INTERNAL);
+	default:
+		return false;
+	}
 }
 
 static bool is_rsqueue(const struct control_request *rq)
@@ -236,7 +257,7 @@ static int on_start(void *ctx, struct control_client *cl, const struct control_r
 	struct daemon *d = ctx;
 	int peer = PEER_ALL;
 
-	if (!d->cfg->has_sync && acts_on_sync(rq->cmd))
+	if (!has_effect(d->cfg, rq))
 		return job_new(d, cl, REPLY_TEXT) ? 0 : -ENOMEM;
 	if (rq->peer[0]) {
 		peer = peers_find(d, rq->peer);

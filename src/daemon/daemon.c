@@ -41,6 +41,7 @@ static void on_turn(void *ctx)
 	if (engine_deadline(d->engine) <= now)
 		engine_tick(d->engine, now);
 	take_effects(d, now);
+	flowlog_write(d);
 	more = tables_turn(d);
 	take_effects(d, now);
 	more = peers_turn(d) || more;
@@ -113,6 +114,7 @@ void daemon_engine_params(struct daemon *d, const struct config *c, struct engin
 		.window_tracking = s->window_tracking,
 		.no_internal = s->disable_internal,
 		.no_external = s->disable_external,
+		.keep_ended = c->has_stats,
 		.poll_secs = c->general.poll_secs,
 		.filter = d->filter,
 		.log = d->log,
@@ -217,19 +219,6 @@ static int open_log(struct daemon *d)
 	return err;
 }
 
-static void warn(const struct daemon *d, bool given, const char *what)
-{
-	if (given)
-		log_warning(d->log, "%s is not supported by this version and has no effect", what);
-}
-
-static void warn_unsupported(const struct daemon *d)
-{
-	const struct config *c = d->cfg;
-
-	warn(d, c->has_stats, "the section Stats");
-}
-
 static void say_modes(const struct daemon *d)
 {
 	const struct config *c = d->cfg;
@@ -253,9 +242,10 @@ static int build(struct daemon *d, bool background)
 	if (open_lock(d) < 0)
 		return -EWOULDBLOCK;
 	err = life_prepare(d);
+	if (!err)
+		err = flowlog_open(d);
 	if (err)
 		return err;
-	warn_unsupported(d);
 	say_modes(d);
 	process_schedule(&d->cfg->general, d->log);
 	err = open_core(d);
@@ -291,6 +281,7 @@ static void teardown(struct daemon *d)
 	process_unlock(d->cfg->general.lock_file, d->lock_fd);
 	life_stopping(d);
 	admin_close(d);                        /* a waiting -k returns when socket and lock are gone */
+	flowlog_close(d);
 	engine_free(d->engine);
 	filter_free(d->filter);
 	loop_free(d->loop);

@@ -57,6 +57,7 @@ struct daemon {
 	struct config *own;               /* ... this one, after a reload (reload.c); owned */
 	const char *path;                 /* of the file, absolute */
 	struct sinks *sinks;
+	struct sinks *flows;              /* statistics mode: of flows that ended (flowlog.c), else NULL */
 	const struct log *log;
 	struct loop *loop;
 	struct filter *filter;
@@ -144,6 +145,15 @@ int life_drop_rights(struct daemon *d);
 /* Tell the service manager that we serve, and how we are from now on. */
 void life_serving(struct daemon *d, bool foreground);
 void life_stopping(struct daemon *d);
+
+/* ---- flowlog.c: the log of ended flows ---- */
+int flowlog_open(struct daemon *d);
+void flowlog_close(struct daemon *d);
+/* To where d->cfg says now; open the file anew, it may have been rotated. */
+int flowlog_change(struct daemon *d);
+int flowlog_reopen(struct daemon *d);
+/* Those that have ended since. */
+void flowlog_write(struct daemon *d);
 
 /* ---- daemon.c ---- */
 void daemon_engine_params(struct daemon *d, const struct config *c, struct engine_params *p);

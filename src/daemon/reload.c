@@ -124,6 +124,9 @@ static int change_parts(struct daemon *d, struct strbuf *said, const struct chan
 	err = change_log(d, d->cfg);
 	if (err)
 		return refuse(d, said, err, "log file: ", err_text(err));
+	err = flowlog_change(d);
+	if (err)
+		return refuse(d, said, err, "log file of flows: ", err_text(err));
 	err = change_engine(d, ch);
 	if (err)
 		return refuse(d, said, err, err == CTD_EBUSY ? "peers cannot change during a commit" :
@@ -135,6 +138,7 @@ static void take_back(struct daemon *d, const struct change *ch, const struct co
 {
 	d->cfg = old;
 	(void)change_log(d, old);
+	(void)flowlog_change(d);
 	if (peers_replace(d, &ch->new->sync, ch->back) == 0)
 		return;
 	log_error(d->log, "the links that were in use cannot be opened again, this daemon ends");
@@ -192,6 +196,9 @@ int reload(struct daemon *d, struct strbuf *said)
 
 	if (err)
 		log_warning(d->log, "can't open the log file again: %s", err_text(err));
+	err = flowlog_reopen(d);
+	if (err)
+		log_warning(d->log, "can't open the log file of flows again: %s", err_text(err));
 	err = ch.new ? read_new(d, said, ch.new) : -ENOMEM;
 	if (!err) {
 		err = change_over(d, said, &ch);

@@ -129,12 +129,20 @@ static void report_json(enum control_report which, const struct stats_view *v, s
 	strbuf_add(b, "\n");
 }
 
+/* Is there anything to tell, in this mode? */
+static bool offers(const struct config *c, enum control_report which)
+{
+	if (which == REPORT_RUNTIME || c->has_sync)
+		return true;
+	return c->has_stats && (which == REPORT_CT || which == REPORT_CACHE);
+}
+
 static void report_stats(struct daemon *d, const struct control_request *rq,
 			 const struct stats_view *v, struct strbuf *b)
 {
 	if (rq->format == FORMAT_JSON)
 		report_json(rq->report, v, b);
-	else if (v->sync || rq->report == REPORT_RUNTIME)
+	else if (offers(d->cfg, rq->report))
 		report_text(rq->report, v, d->cfg->sync.expect_sync, b);
 }
 

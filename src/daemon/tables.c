@@ -69,6 +69,7 @@ static void on_events(void *ctx, unsigned int ready)
 			break;
 		n++;
 		hand_on(d, &ev, now);
+		flowlog_write(d);
 	}
 	if (rc == -ENOBUFS) {
 		engine_overrun(d->engine, now);

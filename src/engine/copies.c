@@ -62,6 +62,8 @@ bool copies_event(struct engine *e, enum event_kind k, enum event_origin o, cons
 		return false;
 	if (o == ORIGIN_OWN && k != EVENT_DESTROY)
 		return !cache_find(e->flows, f);
+	if (o == ORIGIN_PROGRAM && k != EVENT_DESTROY)
+		return copies_have(e, f);      /* that is no packet */
 	copy = copies_have(e, f);
 	if (copy)
 		disown(e, f);

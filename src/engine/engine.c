@@ -60,6 +60,11 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	e->expects = make_cache(e, &pack_expect, p->npeers);
 	if (!e->flows || !e->expects)
 		goto fail;
+	if (p->keep_ended) {
+		e->endlog = malloc(ENDLOG_MAX * sizeof(*e->endlog));
+		if (!e->endlog)
+			goto fail;
+	}
 	for (uint8_t i = 0; i < p->npeers; i++) {
 		e->npeers = (uint8_t)(i + 1);
 		if (!engine_peer_open(e, &e->peers[i], p->peer_names[i], now))
@@ -81,6 +86,7 @@ void engine_free(struct engine *e)
 	cache_free(e->expects);
 	commit_free(e->commit);
 	free(e->deleteq);
+	free(e->endlog);
 	free(e);
 }
 

@@ -252,6 +252,34 @@ void local_count_end(struct engine *e, const struct flow *f)
 	e->st.end_packets += f->packets[0] + f->packets[1];
 }
 
+bool local_can_end(const struct engine *e)
+{
+	return !e->endlog || e->endlog_len < ENDLOG_MAX;
+}
+
+/* Keep what is known of an entry that ends, for the log. */
+static void keep_ended(struct engine *e, cache_ref ref, const struct flow *last)
+{
+	struct flow *f;
+
+	if (!e->endlog || !local_can_end(e))
+		return;
+	f = &e->endlog[(e->endlog_head + e->endlog_len++) % ENDLOG_MAX];
+	cache_get(e->flows, ref, f);
+	if (last)
+		flow_merge(f, last);
+}
+
+bool engine_ended(struct engine *e, struct flow *f)
+{
+	if (!e->endlog_len)
+		return false;
+	*f = e->endlog[e->endlog_head];
+	e->endlog_head = (e->endlog_head + 1) % ENDLOG_MAX;
+	e->endlog_len--;
+	return true;
+}
+
 static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f)
 {
 	struct flow cur;
@@ -271,6 +299,7 @@ static void flow_destroy(struct engine *e, cache_ref ref, const struct flow *f)
 		}
 	}
 	local_count_end(e, f);
+	keep_ended(e, ref, f);
 	local_bury(e, OBJ_FLOW, ref);
 }
 
@@ -402,11 +431,14 @@ bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
 	cache_ref ref;
 
 	(void)now;
-	while ((ref = cache_walk_next(c, &e->sweep, &budget))) {
+	while (local_can_end(e) && (ref = cache_walk_next(c, &e->sweep, &budget))) {
 		uint8_t flags = *cache_flags(c, ref);
 
-		if (!(flags & ENTRY_DEAD) && (flags & ENTRY_GEN) != e->gen[kind])
-			local_bury(e, kind, ref);
+		if ((flags & ENTRY_DEAD) || (flags & ENTRY_GEN) == e->gen[kind])
+			continue;
+		if (kind == OBJ_FLOW)
+			keep_ended(e, ref, NULL);
+		local_bury(e, kind, ref);
 	}
 	return !cache_walk_done(&e->sweep);
 }

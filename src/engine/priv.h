@@ -24,6 +24,7 @@
 #define FETCH_MAX    1024u      /* such flows at a time, power of two */
 #define HELD_MAX     256u       /* expectations held back at a time */
 #define ENDED_MAX    1024u      /* power of two */
+#define ENDLOG_MAX   64u        /* ended flows not handed out yet */
 #define DELETEQ_MAX  2048u      /* kernel deletions queued by a flush */
 #define DELETEQ_LOW  1024u      /* the dump is asked for more below this */
 
@@ -172,6 +173,9 @@ struct engine {
 	uint32_t ended[ENDED_MAX];
 	uint32_t nended;
 
+	struct flow *endlog;                   /* ring of ENDLOG_MAX, owned, NULL: not wanted */
+	uint32_t endlog_head, endlog_len;
+
 	struct kernel_op *deleteq;             /* ring of DELETEQ_MAX, owned, NULL until needed */
 	uint32_t deleteq_head, deleteq_len;
 
@@ -225,6 +229,8 @@ bool local_cede(struct engine *e, const struct flow *f);
 /* Hand an entry's present state to every session. */
 void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
 
+/* Is there room for another flow to end? */
+bool local_can_end(const struct engine *e);
 /* A flow of this node has ended, with its counters if there are any. */
 void local_count_end(struct engine *e, const struct flow *f);
 /* cache_add() has failed so. */

@@ -132,9 +132,12 @@ static bool effects(struct node *n)
 
 bool deliver(struct node *from, struct node *to)
 {
+	struct engine_stats st;
 	uint8_t buf[1472];
-	const size_t len = engine_datagram(from->e, now, 0, buf, sizeof(buf));
+	size_t len;
 
+	engine_get_stats(from->e, &st);
+	len = st.npeers ? engine_datagram(from->e, now, 0, buf, sizeof(buf)) : 0;
 	if (len)
 		engine_input(to->e, now, 0, buf, len);
 	return len > 0;
