@@ -12,6 +12,7 @@
  * taken the one before. A listing of any length thus needs one buffer, and the
  * handler keeps its place in it.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -57,6 +58,7 @@ struct control_sock_params {
 	uint32_t max_clients;                    /* 0: CONTROL_CLIENTS */
 	tick_t timeout;                          /* 0: CONTROL_TIMEOUT */
 	struct control_access access;
+	bool later;                              /* clients wait until control_sock_serve() */
 };
 
 /*
@@ -64,6 +66,9 @@ struct control_sock_params {
  * something else than a socket; -ENAMETOOLONG; other errno values.
  */
 int control_sock_open(const struct control_sock_params *p, struct control_sock **out);
+
+/* Begin to serve, if it was to be later. */
+void control_sock_serve(struct control_sock *c);
 
 /* No more clients, the path is removed; those who are connected stay. */
 void control_sock_unlisten(struct control_sock *c);

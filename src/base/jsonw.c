@@ -10,22 +10,36 @@ struct jsonw jsonw_to(struct strbuf *b)
 	return (struct jsonw){ .b = b };
 }
 
+/* What needs no escape goes out as one piece. */
+static bool is_plain(const char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s >= 0x7f || *s == '"' || *s == '\\')
+			return false;
+	return true;
+}
+
 static void escaped(struct strbuf *b, const char *s)
 {
-	char one[2] = "";
-
-	strbuf_add(b, "\"");
 	for (; *s; s++) {
 		const unsigned char c = (unsigned char)*s;
 
-		one[0] = *s;
 		if (c == '"' || c == '\\')
 			strbuf_addf(b, "\\%c", c);
 		else if (c < ' ' || c >= 0x7f)
 			strbuf_addf(b, "\\u%04x", c);
 		else
-			strbuf_add(b, one);
+			strbuf_addf(b, "%c", c);
 	}
+}
+
+static void quoted(struct strbuf *b, const char *s)
+{
+	strbuf_add(b, "\"");
+	if (is_plain(s))
+		strbuf_add(b, s);
+	else
+		escaped(b, s);
 	strbuf_add(b, "\"");
 }
 
@@ -36,7 +50,7 @@ static void lead(struct jsonw *j, const char *key)
 		strbuf_add(j->b, ",");
 	j->comma = true;
 	if (key) {
-		escaped(j->b, key);
+		quoted(j->b, key);
 		strbuf_add(j->b, ":");
 	}
 }
@@ -74,10 +88,24 @@ void jsonw_array_end(struct jsonw *j)
 	close_bracket(j, "]");
 }
 
+/* Listings of millions consist of numbers: not through a format. */
+static void number(struct strbuf *b, uint64_t v)
+{
+	char text[21];
+	size_t i = sizeof(text) - 1;
+
+	text[i] = '\0';
+	do {
+		text[--i] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	strbuf_add(b, text + i);
+}
+
 void jsonw_u64(struct jsonw *j, const char *key, uint64_t v)
 {
 	lead(j, key);
-	strbuf_addf(j->b, "%" PRIu64, v);
+	number(j->b, v);
 }
 
 void jsonw_bool(struct jsonw *j, const char *key, bool v)
@@ -97,7 +125,7 @@ void jsonw_str(struct jsonw *j, const char *key, const char *s)
 {
 	lead(j, key);
 	if (s)
-		escaped(j->b, s);
+		quoted(j->b, s);
 	else
 		strbuf_add(j->b, "null");
 }

@@ -441,7 +441,8 @@ static int listen_at(struct control_sock *c, const char *path)
 		return err;
 	}
 	loop_io_init(&c->listener, fd, on_listener, c);
-	loop_io_want(c->p.loop, &c->listener, LOOP_READ);
+	if (!c->p.later)
+		control_sock_serve(c);
 	return 0;
 }
 
@@ -469,6 +470,11 @@ int control_sock_open(const struct control_sock_params *p, struct control_sock *
 	}
 	*out = c;
 	return 0;
+}
+
+void control_sock_serve(struct control_sock *c)
+{
+	loop_io_want(c->p.loop, &c->listener, LOOP_READ);
 }
 
 void control_sock_unlisten(struct control_sock *c)

@@ -314,12 +314,18 @@ int admin_open(struct daemon *d)
 	const struct control_sock_params p = {
 		.loop = d->loop, .path = d->cfg->general.socket_path,
 		.handler = &handler, .ctx = d, .log = d->log, .access = d->life.access,
+		.later = true,                 /* there is nothing to tell before the tables are read */
 	};
 	int err = control_sock_open(&p, &d->control);
 
 	if (err < 0)
 		log_error(d->log, "can't open control socket `%s': %s", p.path, err_text(err));
 	return err;
+}
+
+void admin_serve(struct daemon *d)
+{
+	control_sock_serve(d->control);
 }
 
 void admin_unlisten(struct daemon *d)

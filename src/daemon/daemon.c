@@ -154,7 +154,7 @@ static int load_tables(struct daemon *d)
 		tables_dump(d, eff.kind == EFFECT_DUMP_EXPECTS);
 		while (d->tables.dump && !d->stopping) {
 			tables_turn(d);
-			loop_once(d->loop, false);     /* a signal, a question */
+			loop_once(d->loop, false);     /* a signal */
 		}
 		while (engine_deadline(d->engine) == 0)    /* the sweep after the dump */
 			engine_tick(d->engine, now);
@@ -294,6 +294,7 @@ static int serve(struct daemon *d, int ready)
 		log_warning(d->log, "can't change to /: %s", strerror(errno));
 	if (ready >= 0)
 		sinks_set_console(d->sinks, false);
+	admin_serve(d);
 	process_ready(ready);
 	life_serving(d, ready < 0);
 	tables_listen(d);

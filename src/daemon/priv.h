@@ -122,6 +122,8 @@ void report_commit(struct daemon *d, bool started, struct strbuf *b);
 
 /* ---- admin.c ---- */
 int admin_open(struct daemon *d);
+/* Answer the clients, who have waited so far. */
+void admin_serve(struct daemon *d);
 /* No more clients; those who wait stay. */
 void admin_unlisten(struct daemon *d);
 void admin_close(struct daemon *d);

@@ -54,13 +54,14 @@ def commands_running(ctx):
         start_pair(lab, ctx.ctd)
         with one_of_each(lab) as expected:
             wait_for(lambda: keys(lab.b, "-e") == expected, 5, "-e on b lists the flows")
-            for node in (lab.a, lab.b):
-                for args in STATISTICS + LISTINGS + SILENT + (("-k",),):
+            for args in STATISTICS + LISTINGS + SILENT + (("-k",),):
+                for node in (lab.a, lab.b):
                     result = node.daemon.ctl(*args)
                     wrong.check(result.code == 0, f"{node.name} {args}: {result}")
                     prints = args in STATISTICS or (args in LISTINGS and
                                                     (args[0] == "-i") == (node is lab.a))
                     wrong.check(bool(result.out) == prints, f"{node.name} {args}: {result}")
+            for node in (lab.a, lab.b):
                 wrong.check(node.daemon.wait_end() == 0, f"{node.name}: status after -k")
                 for suffix in ("ctl", "lock"):
                     wrong.check(not os.path.exists(node.daemon.path(suffix)),
@@ -129,7 +130,7 @@ def commands_effects(ctx):
             assert keys(lab.b, "-e") == expected, "-f or -R on a touches b"
             lab.a.daemon.ok("-F")
             wait_for(lambda: not keys(lab.a, "-i"), 10, "-F empties the internal cache of a")
-            assert keys(lab.b, "-e") == expected, "a flush is replicated"
+            wait_for(lambda: not keys(lab.b, "-e"), 10, "b is told what the flush ends (W6)")
 
 
 def kernel(node):

@@ -6,6 +6,7 @@ The kernel's tables are filled by a generator. `--flows 1000000` makes them as
 large as a busy site's.
 """
 import contextlib
+import json
 import subprocess
 import sys
 import time
@@ -71,6 +72,12 @@ def big_table(ctx):
             wait_for(complete, 60, "b has all flows again")
         with prompt(lab, "listing", lab.a):
             list_all(lab.a)
+        with prompt(lab, "listing in JSON", lab.a):
+            flows = json.loads(lab.a.daemon.ok("-i", "--json"))
+            assert len(flows) >= count, f"{len(flows)} of {count} flows are listed"
+        with prompt(lab, "listing by a filter that fits few", lab.a):
+            few = lab.a.daemon.ok("-i", "--filter", "src 10.0.0.0/8 mark 4294967295")
+            assert not few, few[:200]
         with prompt(lab, "reading the kernel's table", lab.a):
             lab.a.daemon.ok("-R")
         with request(lab.a, DUMP_INTERNAL):

@@ -698,6 +698,28 @@ Test(sock, only_the_owner_may_connect)
 	cr_assert_neq(mask, 0177, "the process keeps its umask");
 }
 
+/* While a daemon starts its clients are not turned away, they wait. */
+Test(sock_path, clients_may_have_to_wait, .fini = teardown)
+{
+	struct control_sock_params p;
+	int fd;
+
+	dir_new();
+	p = params();
+	p.later = true;
+	cr_assert_eq(control_sock_open(&p, &d.c), 0);
+	fd = client();
+	say(fd, "stats\n");
+	for (int i = 0; i < 5; i++)
+		loop_once(d.l, false);
+	cr_assert_eq(h.started, 0);
+	control_sock_serve(d.c);
+	for (int i = 0; i < 5; i++)
+		loop_once(d.l, false);
+	cr_assert_eq(h.started, 1);
+	close(fd);
+}
+
 Test(sock, a_living_daemon_keeps_its_socket)
 {
 	struct control_sock_params p = params();
