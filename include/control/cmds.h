@@ -62,7 +62,7 @@ struct control_request {
 	enum control_format format;
 	enum control_report report;  /* CONTROL_REPORT */
 	bool old_word;               /* asked for by an outdated word: warn */
-	uint32_t wait;               /* CONTROL_TAKES_WAIT: answered at the end; the client waits so many seconds */
+	uint32_t wait;               /* answered at the end; seconds the client waits; 0: at once */
 	char filter[CONTROL_FILTER_MAX]; /* of a dump: which entries, flow/match.h; "": all */
 };
 

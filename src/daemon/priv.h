@@ -25,6 +25,7 @@ struct tables {
 	struct loop_io events_io, dump_io;
 	struct loop_timer pause;          /* events are left waiting until then */
 	tick_t last_drain;
+	uint32_t own_events;              /* of operations since then, at most: to be read beyond the limit */
 	uint64_t events_lost_io;          /* reads that failed for good */
 	uint64_t dump_failed;
 	uint64_t apply_failed;

@@ -58,12 +58,14 @@ static void on_events(void *ctx, unsigned int ready)
 	struct daemon *d = ctx;
 	struct tables *t = &d->tables;
 	const tick_t now = loop_now(d->loop);
+	const uint32_t limit = d->cfg->general.event_limit + t->own_events;
 	struct kernel_event ev;
 	uint32_t n = 0;
 	int rc = 1;
 
 	(void)ready;
-	while (n < d->cfg->general.event_limit || kernel_events_draining(t->events)) {
+	t->own_events = 0;
+	while (n < limit || kernel_events_draining(t->events)) {
 		rc = kernel_events_next(t->events, &ev);
 		if (rc != 1)
 			break;
@@ -247,6 +249,7 @@ static bool apply_turn(struct daemon *d, tick_t now)
 		if (!n)
 			return false;
 		err = kernel_apply(d->tables.applier, ops, n);
+		d->tables.own_events += (uint32_t)n;
 		if (err < 0 && d->tables.apply_failed++ == 0)
 			log_error(d->log, "request socket to the kernel: %s", err_text(err));
 		engine_kernel_results(d->engine, now, ops, n);

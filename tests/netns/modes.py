@@ -11,6 +11,7 @@ from lab import SERVER4
 from netns import wait_for
 from scenario import (BULK, ECHO, all_survive, fail_over, keys, one_of_each, start_pair, survive,
                       wait_full_flow)
+from tables import fill
 from traffic import tcp_flow, udp_flow
 
 DIRECT = "DisableExternalCache on"
@@ -268,6 +269,30 @@ def poll_mode(ctx):
             wait_for(lambda: keys(lab.b, "-e") == left, 20, "deleted flows leave b", 0.1)
         assert "running in polling mode" in "\n".join(lab.a.daemon.last_words(50))
         assert "current buffer size (in bytes):" in lab.a.daemon.ok("-s", "runtime")
+
+
+@test(limit=240)
+def direct_large(ctx):
+    """A large table is put into the other kernel, and leaves it again."""
+    count = ctx.flows(100000)
+    with ctx.lab(flows=count) as lab:
+        fill(ctx, lab.a, count, kind="mix")
+        size = f"HashLimit {4 * count}\nHashSize {count}"
+        start_pair(lab, ctx.ctd, mode="FTFW", mode_extra=DIRECT, general=size)
+        entries = lambda node: int(node.ns.run(["conntrack", "-C"]).stdout)     # noqa: E731
+        start = time.monotonic()
+        wait_for(lambda: entries(lab.b) >= count, 120, "b's kernel has all flows", 0.1)
+        lab.note(f"{count} flows are in b's kernel after {time.monotonic() - start:.2f} s")
+        start = time.monotonic()
+        lab.a.daemon.ok("-F")
+        wait_for(lambda: entries(lab.b) < count / 1000, 120, "b's kernel is empty again", 0.1)
+        lab.note(f"flushed on a, gone from b after {time.monotonic() - start:.2f} s")
+        for node in (lab.a, lab.b):
+            report = node.daemon.ok("-s", "runtime")
+            # what a node does itself it reads as fast as it does it
+            assert "netlink overrun:\t\t           0\n" in report, report
+        text = lab.b.daemon.ok("-s")
+        assert f"connections created:\t\t{count:12}\tfailed:\t           0" in text, text
 
 
 @test()
