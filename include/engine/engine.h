@@ -46,13 +46,13 @@ struct engine_params {
 	uint32_t commit_timeout;     /* s, 0 = remaining */
 	uint32_t purge_timeout;      /* s */
 	uint32_t overrun_resync;     /* s after an overrun, 0 = never */
-	bool keep_ended;             /* statistics: hand out flows that have ended, engine_ended() */
-	uint32_t poll_secs;          /* s between readings of the kernel's table instead of events, 0 = events */
+	bool keep_ended;             /* statistics: hand out flows that ended, engine_ended() */
+	uint32_t poll_secs;          /* s between readings of the tables, 0 = events are told */
 	uint32_t refresh_time;       /* s within which each entry is announced again, 0 = never */
 	uint32_t cache_timeout;      /* s after which an unconfirmed external entry goes, 0 = never */
 	bool window_tracking;
-	bool no_internal;            /* DisableInternalCache: events become messages, nothing is kept */
-	bool no_external;            /* DisableExternalCache: what peers say goes into the kernel at once */
+	bool no_internal;            /* DisableInternalCache: events become messages */
+	bool no_external;            /* DisableExternalCache: what peers say goes into the kernel */
 	const struct filter *filter; /* borrowed for the life of the engine; NULL = all */
 	const struct log *log;       /* borrowed; called synchronously, must not call back */
 };
