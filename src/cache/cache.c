@@ -432,7 +432,8 @@ int cache_reslot_prepare(const struct cache *c, const uint8_t *from, uint8_t slo
 	if (r) {
 		r->slots = slots;
 		r->old_slots = c->slots;
-		memcpy(r->from, from, slots);
+		for (unsigned int i = 0; i < slots; i++)
+			r->from[i] = from[i];
 	}
 	for (unsigned int k = 0; k < PACK_CLASSES && !err; k++) {
 		if (!c->pools[k].size)

@@ -79,7 +79,10 @@ static void close_new(const struct engine_params *p, const uint8_t *from, struct
 
 static bool is_kept(const struct engine_params *p, const uint8_t *from, uint8_t peer)
 {
-	return memchr(from, peer, p->npeers) != NULL;
+	for (uint8_t i = 0; i < p->npeers; i++)
+		if (from[i] == peer)
+			return true;
+	return false;
 }
 
 static void change_over(struct engine *e, const struct engine_params *p, const uint8_t *from,

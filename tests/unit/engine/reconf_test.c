@@ -211,7 +211,8 @@ static void become(uint8_t n, const uint8_t *nodes, const uint8_t *from)
 	struct engine_params p;
 
 	n_peers = n;
-	memcpy(node_of, nodes, n);
+	for (uint8_t i = 0; i < n; i++)
+		node_of[i] = nodes[i];
 	p = middle_params();
 	cr_assert_eq(reconfigure(&p, from), 0);
 }
