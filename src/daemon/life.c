@@ -74,6 +74,8 @@ int life_drop_rights(struct daemon *d)
 
 	if (user)
 		sinks_give(d->sinks, user->uid, user->gid);
+	if (user && d->flows)
+		sinks_give(d->flows, user->uid, user->gid);
 	err = rights_drop(user, has_low_port(&d->cfg->sync), d->log);
 	if (err < 0) {
 		log_error(d->log, "can't become user `%s': %s", d->cfg->general.user, err_text(err));

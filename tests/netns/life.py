@@ -12,6 +12,7 @@ import time
 from harness import main, test
 from netns import wait_for
 from scenario import keys, one_of_each, start_pair
+from stats import start_stats
 from tables import fill
 
 NOBODY = 65534
@@ -90,6 +91,32 @@ def rights_of_user(ctx):
         assert lab.b.daemon.stop() == 0
         for suffix in ("ctl", "lock"):
             assert not os.path.exists(lab.b.daemon.path(suffix)), f"{suffix} file is left"
+
+
+@test()
+def rights_of_statistics(ctx):
+    """The log of flows belongs to the user too, and can be opened anew; the node is healthy."""
+    with ctx.lab() as lab:
+        os.mkdir(os.path.join(lab.folder, "logs"))
+        os.chmod(os.path.join(lab.folder, "logs"), 0o777)
+        os.chmod(lab.folder, 0o755)
+        log = os.path.join(lab.folder, "logs", "flows")
+        daemon, made = start_stats(lab, ctx.ctd, general=f"User {NOBODY}")
+        assert os.stat(made).st_uid == NOBODY
+        assert daemon.stop() == 0
+        with open(daemon.path("conf"), encoding="ascii") as f:
+            text = f.read()
+        with open(daemon.path("conf"), "w", encoding="ascii") as f:
+            f.write(text.replace(f"LogFile {made}\n", f"LogFile {log}\n"))
+        os.chmod(daemon.path("conf"), 0o644)
+        os.chmod(os.path.dirname(daemon.path("conf")), 0o755)
+        daemon.start()
+        os.rename(log, log + ".1")
+        daemon.proc.send_signal(signal.SIGHUP)
+        wait_for(lambda: os.path.exists(log), 20, "a new log of flows")
+        assert os.stat(log).st_uid == NOBODY
+        assert daemon.ctl("health").code == 0 and "mode Stats" in daemon.ok("status")
+        assert daemon.stop() == 0
 
 
 @test()
