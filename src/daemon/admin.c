@@ -50,7 +50,8 @@ static ssize_t fill_text(struct admin_job *j, char *buf, size_t cap)
 	const size_t left = j->len - j->pos;
 	const size_t n = left < cap ? left : cap;
 
-	memcpy(buf, j->text + j->pos, n);
+	if (n)                                 /* without an answer there is no text either */
+		memcpy(buf, j->text + j->pos, n);
 	j->pos += n;
 	return (ssize_t)n;
 }
