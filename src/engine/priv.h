@@ -301,6 +301,8 @@ void view_await_not(struct engine *e, uint64_t tag);
 bool view_sweeping(const struct engine *e);
 
 /* ---- remote.c: peers ---- */
+/* Out of what is held of a peer. What is in the kernel stays: silence is no end. */
+void remote_forget(struct peer *p, bool expects, cache_ref ref);
 /* "what": ADMIN_PEER() bits. */
 void remote_clear(struct engine *e, bool expects, uint32_t what);
 

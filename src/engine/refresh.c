@@ -47,16 +47,12 @@ static void announce_again(struct engine *e, uint32_t kind)
 static void expire(struct engine *e, tick_t now, struct peer *p, bool expects)
 {
 	struct cache *c = expects ? p->expects : p->flows;
-	struct side_counts *n = &p->count[expects];
 	uint32_t budget = slice(cache_places(c), TICK_SEC);
 	cache_ref ref;
 
-	while ((ref = cache_walk_next(c, &p->expiry[expects], &budget))) {
-		if (tick_since(now, cache_updated(c, ref)) < e->p.cache_timeout * TICK_SEC)
-			continue;
-		cache_del(c, ref);
-		n->del_ok++;
-	}
+	while ((ref = cache_walk_next(c, &p->expiry[expects], &budget)))
+		if (tick_since(now, cache_updated(c, ref)) >= e->p.cache_timeout * TICK_SEC)
+			remote_forget(p, expects, ref);
 	round_over(&p->expiry[expects]);
 }
 

@@ -99,6 +99,15 @@ static void erase(struct peer *p, uint32_t kind, cache_ref ref)
 		cache_del(kind == OBJ_FLOW ? p->flows : p->expects, ref);
 }
 
+void remote_forget(struct peer *p, bool expects, cache_ref ref)
+{
+	p->count[expects].del_ok++;
+	if (p->direct)
+		direct_forget(p->direct, expects, ref);
+	else
+		cache_del(expects ? p->expects : p->flows, ref);
+}
+
 /*
  * The same flow as the peer told it before it knew that we understand extras:
  * without keys, and without the zone of its original direction.

@@ -181,18 +181,13 @@ static void sweep(struct engine *e, struct peer *p)
 {
 	struct resync_view *v = &p->view;
 	struct cache *c = v->sweep_expects ? p->expects : p->flows;
-	struct side_counts *n = &p->count[v->sweep_expects];
 	uint32_t budget = SWEEP_SLICE;
 	cache_ref ref;
 
 	while ((ref = cache_walk_next(c, &v->walk, &budget))) {
 		if (!is_stale(v, c, ref))
 			continue;
-		if (p->direct)                 /* silence is no proof that a flow ended */
-			direct_forget(p->direct, v->sweep_expects, ref);
-		else
-			cache_del(c, ref);
-		n->del_ok++;
+		remote_forget(p, v->sweep_expects, ref);
 		v->swept++;
 	}
 	if (!cache_walk_done(&v->walk))

@@ -210,3 +210,25 @@ Test(direct, a_purge_leaves_the_copies)
 	settle();
 	cr_assert_null(in_table(&b, &theirs), "a flush by hand means all");
 }
+
+/* CacheTimeout ends what is known of a flow, not the flow. */
+Test(direct_alarm, what_is_not_confirmed_is_forgotten_and_stays_in_the_kernel, .fini = nodes_stop)
+{
+	struct engine_params p = node_params(1, REPL_ALARM);
+	struct flow f = tcp_flow(1);
+	struct engine_stats st;
+
+	p.no_external = true;
+	p.cache_timeout = 5;
+	nodes_start(&p);
+	traffic_new(&a, &f);
+	run_for(SECS(8));
+	engine_get_stats(b.e, &st);
+	cr_assert_eq(st.cache[ECACHE_EXTERNAL].add_ok, 1);
+	cr_assert(in_table(&b, &f), "silence is no proof that it ended");
+	traffic_update(&a, &f);                /* the owner speaks again */
+	settle();
+	traffic_end(&a, &f);
+	settle();
+	cr_assert_null(in_table(&b, &f));
+}
