@@ -88,6 +88,12 @@ void repl_revive(struct repl *r, uint32_t *slot);
 /* The object is going away now; forget it and zero the slot. */
 void repl_forget(struct repl *r, uint32_t *slot);
 
+/* As repl_forget(), though the peer may lack its last state: a bulk is owed. */
+void repl_give_up(struct repl *r, uint32_t *slot);
+
+/* The peer was not heard for some seconds, or never: nothing gets to it. */
+bool repl_away(const struct repl *r, tick_t now);
+
 /*
  * Forget every queued or unacknowledged object of a kind without touching the
  * slots: the owner throws all of them away. Nodes of other kinds stay.

@@ -142,10 +142,10 @@ void expects_tick(struct engine *e, tick_t now)
 static void add(struct engine *e, tick_t now, const struct expect *x, bool master, bool send)
 {
 	cache_ref ref;
-	int err = cache_add(e->expects, now, x, &ref);
 
-	if (!local_added(e, now, OBJ_EXPECT, err))
+	if (local_enter(e, now, OBJ_EXPECT, x, &ref) < 0)
 		return;
+	e->count[OBJ_EXPECT].add_ok++;
 	*cache_flags(e->expects, ref) = local_flags(e, OBJ_EXPECT, true, send);
 	if (!send)
 		return;
@@ -310,7 +310,6 @@ cache_ref expects_enter(struct engine *e, tick_t now, const struct expect *x)
 {
 	struct expect y = *x;
 	cache_ref ref;
-	int err;
 
 	if (!expect_has_key(x) || !helper_allowed(e, x) || copies_have_expect(e, x))
 		return 0;
@@ -321,8 +320,5 @@ cache_ref expects_enter(struct engine *e, tick_t now, const struct expect *x)
 	ref = cache_find(e->expects, &y);      /* dead, or another in its place */
 	if (ref)
 		return 0;
-	err = cache_add(e->expects, now, &y, &ref);
-	if (err)
-		local_refused(e, now, OBJ_EXPECT, err);
-	return err ? 0 : ref;
+	return local_enter(e, now, OBJ_EXPECT, &y, &ref) < 0 ? 0 : ref;
 }

@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "priv.h"
 
+#define ROOM_SLICE 1024u           /* places looked at for room, per entry refused otherwise */
+
 static struct cache *table(struct engine *e, uint32_t kind)
 {
 	return kind == OBJ_FLOW ? e->flows : e->expects;
@@ -131,22 +133,72 @@ static void note_full(struct engine *e, tick_t now, int err)
 			    err_text(err), e->p.cache_limit, (unsigned int)e->full_log.suppressed);
 }
 
-void local_refused(struct engine *e, tick_t now, uint32_t kind, int err)
+/*
+ * Does an entry wait for nobody but peers that are away? Without internal cache
+ * every entry only waits.
+ */
+static bool waits_in_vain(const struct engine *e, tick_t now, uint32_t kind, cache_ref ref)
 {
+	const struct cache *c = kind == OBJ_FLOW ? e->flows : e->expects;
+	const uint32_t *slots = cache_slots(c, ref);
+
+	if (!e->p.no_internal && !(*cache_flags(c, ref) & ENTRY_DEAD))
+		return false;
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (slots[i] && !repl_away(e->peers[i].repl, now))
+			return false;
+	return any_slot(e, slots);
+}
+
+static void give_up(struct engine *e, uint32_t kind, cache_ref ref)
+{
+	uint32_t *slots = cache_slots(table(e, kind), ref);
+
+	for (uint8_t i = 0; i < e->npeers; i++)
+		if (slots[i])
+			repl_give_up(e->peers[i].repl, &slots[i]);
+	local_drop(e, kind, ref);
+}
+
+/*
+ * A peer that is away, for maintenance or for ever, must not fill the cache with
+ * what has ended meanwhile. When it is back it gets a bulk, which tells it as well.
+ */
+static bool make_room(struct engine *e, tick_t now, uint32_t kind)
+{
+	struct cache *c = table(e, kind);
+	uint32_t budget = ROOM_SLICE;
+	cache_ref ref;
+
+	if (!e->count[kind].dead && !e->p.no_internal)
+		return false;
+	for (int round = 0; round < 2 && budget; round++) {
+		while ((ref = cache_walk_next(c, &e->room[kind], &budget))) {
+			if (!waits_in_vain(e, now, kind, ref))
+				continue;
+			give_up(e, kind, ref);
+			return true;
+		}
+		if (cache_walk_done(&e->room[kind]))
+			e->room[kind] = (struct cache_walk){ 0 };
+	}
+	return false;
+}
+
+int local_enter(struct engine *e, tick_t now, uint32_t kind, const void *obj, cache_ref *ref)
+{
+	int err = cache_add(table(e, kind), now, obj, ref);
+
+	if (err == CTD_EFULL && make_room(e, now, kind))
+		err = cache_add(table(e, kind), now, obj, ref);
+	if (!err)
+		return 0;
 	if (err == -ENOMEM)
 		e->count[kind].add_nomem++;
 	else
 		e->count[kind].add_full++;
 	note_full(e, now, err);
-}
-
-bool local_added(struct engine *e, tick_t now, uint32_t kind, int err)
-{
-	if (err == 0)
-		e->count[kind].add_ok++;
-	else
-		local_refused(e, now, kind, err);
-	return err == 0;
+	return err;
 }
 
 /* ---- flows ---- */
@@ -161,10 +213,10 @@ uint8_t local_flags(const struct engine *e, uint32_t kind, bool fresh, bool send
 static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool send)
 {
 	cache_ref ref;
-	int err = cache_add(e->flows, now, f, &ref);
 
-	if (!local_added(e, now, OBJ_FLOW, err))
+	if (local_enter(e, now, OBJ_FLOW, f, &ref) < 0)
 		return;
+	e->count[OBJ_FLOW].add_ok++;
 	*cache_flags(e->flows, ref) = local_flags(e, OBJ_FLOW, true, send);
 	if (send) {
 		local_announce(e, OBJ_FLOW, ref);
@@ -455,6 +507,7 @@ void local_clear(struct engine *e, bool expects)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		repl_forget_all(e->peers[i].repl, kind);
 	cache_clear(*c);
+	e->room[kind] = (struct cache_walk){ 0 };
 	e->partial[kind] = !expects || e->p.expect_sync;   /* else nothing fills it again */
 	e->cleared[kind] = true;
 	for (uint8_t i = 0; i < e->npeers; i++) {

@@ -143,6 +143,7 @@ struct engine {
 	struct zone_set zones;                 /* of flows of the internal cache, ever */
 	cache_ref held[HELD_MAX];              /* expectations without a known master */
 	uint32_t nheld;
+	struct cache_walk room[2];             /* by object kind: where to look for room next */
 	tick_t watch_at;                       /* read the table again; TICK_NEVER: no need */
 	tick_t watch_pause;
 
@@ -207,8 +208,8 @@ void local_revive(struct engine *e, uint32_t kind, cache_ref ref);
  * of a flushed table is stale (W6). Without anybody to tell it goes at once.
  */
 void local_bury(struct engine *e, uint32_t kind, cache_ref ref);
-/* Count the outcome of cache_add(); true if there is an entry. */
-bool local_added(struct engine *e, tick_t now, uint32_t kind, int err);
+/* As cache_add(); what is refused is counted and logged. */
+int local_enter(struct engine *e, tick_t now, uint32_t kind, const void *obj, cache_ref *ref);
 /* Flags of an entry that was just written. */
 uint8_t local_flags(const struct engine *e, uint32_t kind, bool fresh, bool send);
 /* An entry has ended: a part of the dump that was read before may still show it. */
@@ -233,8 +234,6 @@ void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
 bool local_can_end(const struct engine *e);
 /* A flow of this node has ended, with its counters if there are any. */
 void local_count_end(struct engine *e, const struct flow *f);
-/* cache_add() has failed so. */
-void local_refused(struct engine *e, tick_t now, uint32_t kind, int err);
 /* Without internal cache: an entry that every session has sent goes. */
 void local_drop_sent(struct engine *e, uint32_t kind, cache_ref ref);
 

@@ -5,7 +5,6 @@
  * event until the last session has sent it, so what changes twice before that is
  * sent once, and what a peer asks for is read from the kernel.
  */
-#include <errno.h>
 #include "base/err.h"
 #include "priv.h"
 
@@ -13,12 +12,8 @@
 static cache_ref enter(struct engine *e, tick_t now, const struct flow *f)
 {
 	cache_ref ref;
-	const int err = cache_add(e->flows, now, f, &ref);
 
-	if (err == 0)
-		return ref;
-	local_refused(e, now, OBJ_FLOW, err);
-	return 0;
+	return local_enter(e, now, OBJ_FLOW, f, &ref) < 0 ? 0 : ref;
 }
 
 static void send(struct engine *e, cache_ref ref)

@@ -139,6 +139,20 @@ void repl_forget(struct repl *r, uint32_t *slot)
 	*slot = 0;
 }
 
+void repl_give_up(struct repl *r, uint32_t *slot)
+{
+	assert(*slot != 0);
+	r->behind = true;
+	r->bulk.whole = false;
+	r->st.window_full++;
+	repl_forget(r, slot);
+}
+
+bool repl_away(const struct repl *r, tick_t now)
+{
+	return !session_speaks(r, now);
+}
+
 static void forget_list(struct repl *r, const struct node_list *l, uint32_t kind)
 {
 	uint32_t h, next;

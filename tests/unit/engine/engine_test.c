@@ -355,6 +355,83 @@ Test(engine, flush_forgets_what_is_in_flight)
 	pair_free(&p);
 }
 
+/* The node works on, and nobody hears what it says. */
+static void a_alone_for(struct pair *p, tick_t d)
+{
+	const tick_t end = p->now + d;
+	uint8_t buf[1472];
+
+	while (p->now < end) {
+		p->now += 50 * TICK_MSEC;
+		engine_tick(p->a, p->now);
+		while (engine_datagram(p->a, p->now, 0, buf, sizeof(buf)))
+			;
+	}
+}
+
+/* Flows come and go, so many that all together would not fit. */
+static void churn(struct pair *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct flow f = tcp_flow((uint16_t)(1000 + i), 1000 + i);
+
+		engine_flow_event(p->a, p->now, EVENT_NEW, ORIGIN_KERNEL, &f);
+		engine_flow_event(p->a, p->now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+		if (i % 100 == 0)
+			a_alone_for(p, SECS(1));
+	}
+}
+
+static void assert_nothing_refused(struct engine *e)
+{
+	struct engine_stats st;
+
+	engine_get_stats(e, &st);
+	cr_assert_eq(st.cache[ECACHE_INTERNAL].add_full, 0, "%u flows refused",
+		     (unsigned int)st.cache[ECACHE_INTERNAL].add_full);
+}
+
+/* A peer that was never there, in maintenance, or of an old configuration. */
+Test(engine, a_peer_that_is_away_does_not_fill_the_cache)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow live = tcp_flow(1, 1);
+	struct pair p;
+
+	pa.cache_limit = 200;
+	p = pair_new(&pa, &pb);
+	churn(&p, 3000);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &live);
+	assert_nothing_refused(p.a);
+	run_for(&p, SECS(10));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
+Test(engine, a_peer_that_was_away_for_long_is_brought_up_to_date)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow ended = tcp_flow(1, 1), live = tcp_flow(2, 2), young = tcp_flow(3, 3);
+	struct pair p;
+
+	pa.cache_limit = 200;
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(5));
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &ended);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &live);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2);
+	a_alone_for(&p, SECS(5));
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &ended);
+	churn(&p, 3000);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &young);
+	assert_nothing_refused(p.a);
+	run_for(&p, SECS(15));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2, "not the one that ended");
+	pair_free(&p);
+}
+
 /* ---- ALARM ---- */
 
 Test(engine, alarm_announces_every_entry_within_refresh_time)

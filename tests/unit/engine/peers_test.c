@@ -26,6 +26,7 @@ static void keep_log(void *ctx, enum log_level level, const char *line)
 static const struct log test_log = { .emit = keep_log, .max = LOG_LVL_NOTICE };
 
 static struct engine *node[NODES];
+static uint32_t away = NODES;          /* no node hears this one, and it hears none */
 static tick_t now = SECS(1000);
 
 /* Node i calls the nodes i + 1 and i + 2 its peers 0 and 1. */
@@ -46,7 +47,8 @@ static bool pump_one(uint32_t i, uint8_t peer)
 	size_t len;
 
 	while ((len = engine_datagram(node[i], now, peer, buf, sizeof(buf)))) {
-		engine_input(node[far_end(i, peer)], now, back(peer), buf, len);
+		if (i != away && far_end(i, peer) != away)
+			engine_input(node[far_end(i, peer)], now, back(peer), buf, len);
 		moved = true;
 	}
 	return moved;
@@ -178,6 +180,30 @@ Test(peers, w2_two_senders_in_turn_lose_nothing)
 	}
 	cr_assert_eq(external(0, 0), 10 + 50 * 1000 + sum);
 	cr_assert_eq(external(0, 1), 100 + 50 * 2000 + sum);
+}
+
+/* What has ended waits for it, but not at the price of what is to come. */
+Test(peers, one_that_is_away_costs_the_others_nothing)
+{
+	struct engine_stats st;
+
+	away = 2;
+	for (uint16_t i = 0; i < 3000; i++) {
+		struct flow f = tcp_flow((uint16_t)(1000 + i));
+
+		engine_flow_event(node[0], now, EVENT_NEW, ORIGIN_KERNEL, &f);
+		engine_flow_event(node[0], now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+		if (i % 50 == 0)
+			run_for(SECS(1));
+	}
+	owns(0, 5);
+	run_for(SECS(1));
+	engine_get_stats(node[0], &st);
+	cr_assert_eq(st.cache[ECACHE_INTERNAL].add_full, 0);
+	cr_assert_eq(external(1, 1), 1 + 5);
+	away = NODES;
+	run_for(SECS(10));
+	cr_assert_eq(external(2, 0), 1 + 5);
 }
 
 Test(peers, flush_of_one)
