@@ -828,7 +828,7 @@ Test(engine, w14_cleared_labels_are_cleared_at_the_peer)
 	f.has |= FLOW_HAS_LABELS;
 	f.labels[1] = 4;
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	pump(&p);
+	run_for(&p, SECS(3));           /* told, acknowledged: what follows are updates */
 	listed(p.b, ECACHE_EXTERNAL, &en);
 	cr_assert(en.flow.has & FLOW_HAS_LABELS);
 	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &k);
