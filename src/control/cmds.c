@@ -213,7 +213,7 @@ int control_request_format_as(struct control_request *rq, enum control_format fo
 
 int control_request_filter(struct control_request *rq, const char *expr)
 {
-	if (!(commands[rq->cmd].flags & FILTER) || !*expr || strchr(expr, '\n'))
+	if (!(commands[rq->cmd].flags & FILTER) || !*expr || strpbrk(expr, "\r\n"))
 		return -EINVAL;
 	return str_copy(rq->filter, sizeof(rq->filter), expr) ? 0 : -E2BIG;
 }

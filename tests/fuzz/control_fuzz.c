@@ -12,7 +12,8 @@
 
 static void same(const struct control_request *a, const struct control_request *b)
 {
-	CHECK(a->cmd == b->cmd && a->what == b->what && a->format == b->format);
+	CHECK(a->cmd == b->cmd && a->what == b->what && a->format == b->format &&
+	      a->wait == b->wait);
 	CHECK(strcmp(a->peer, b->peer) == 0 && strcmp(a->filter, b->filter) == 0);
 	CHECK(a->cmd != CONTROL_REPORT || a->report == b->report);
 }

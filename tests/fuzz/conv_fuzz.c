@@ -35,7 +35,7 @@ static void known(int rc)
 }
 
 /*
- * All there is of ICMP or of ICMPv6 for these protocols, else at most ports: the
+ * All there is of ICMP or of ICMPv6 for these protocols, else both ports or none: the
  * library keeps them in one place, for both directions.
  */
 static bool of_protocol(uint8_t proto, uint64_t seen)
@@ -51,7 +51,7 @@ static bool of_protocol(uint8_t proto, uint64_t seen)
 		return seen == icmp;
 	if (proto == IPP_ICMP6)
 		return seen == icmp6;
-	return !(seen & ~ports);
+	return seen == 0 || seen == ports;
 }
 
 /*

@@ -248,8 +248,10 @@ Test(cmds, bad_lines)
 		"commit peer=", "commit peer=abcdefghijklmnop", "commit peer=a peer=b",
 		"commit peer=b ct", "commit ct expect peer=b", "flush-cache peer=b",
 		"flush-cache internal peer=b", "dump-internal peer=b", "kill peer=b",
-		"stats filter=x", "dump-internal filter=", "filter=x", "kill json", "status xml",
-		"dump-internal xml json", "status peer=b", "commit pee", "commit peer=b ", "dump-internal ct expect", "dump-internal ct expect xml", "Commit", "commit ct ct",
+		"stats filter=x", "dump-internal filter=", "dump-internal filter=x\r", "filter=x",
+		"kill json", "status xml", "dump-internal xml json", "status peer=b", "commit pee",
+		"commit peer=b ", "dump-internal ct expect", "dump-internal ct expect xml", "Commit",
+		"commit ct ct",
 		"stats aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 	struct control_request rq = { .cmd = CONTROL_KILL, .what = 77 };
