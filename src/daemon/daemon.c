@@ -303,24 +303,14 @@ static int serve(struct daemon *d, int ready)
 	return EXIT_SUCCESS;
 }
 
-int daemon_main(const struct config *cfg, const char *path, bool background)
+/* The daemon itself, in the foreground or as the child. */
+static int live(const struct config *cfg, const char *path, bool background, int ready)
 {
-	struct daemon d = { .cfg = cfg, .lock_fd = -1 };
+	struct daemon d = { .cfg = cfg, .lock_fd = -1, .started = clock_now() };
 	char *absolute = realpath(path, NULL); /* the daemon changes to / */
-	pid_t child = 0;
-	int status = EXIT_FAILURE, ready = -1;
+	int status = EXIT_FAILURE;
 
 	d.path = absolute ? absolute : path;
-	umask(0177);
-	signal(SIGPIPE, SIG_IGN);
-	if (background && process_background(&child, &status, &ready) < 0)
-		return EXIT_FAILURE;
-	if (child) {
-		if (status == EXIT_SUCCESS && cfg->general.systemd)
-			notify_ready(child);
-		return status;
-	}
-	d.started = clock_now();
 	if (build(&d, background) == 0)
 		status = serve(&d, ready);
 	else if (d.stopping)
@@ -331,5 +321,21 @@ int daemon_main(const struct config *cfg, const char *path, bool background)
 	sinks_close(d.sinks);
 	reload_free(&d);
 	free(absolute);
+	return status;
+}
+
+int daemon_main(const struct config *cfg, const char *path, bool background)
+{
+	pid_t child = 0;
+	int status = EXIT_FAILURE, ready = -1;
+
+	umask(0177);
+	signal(SIGPIPE, SIG_IGN);
+	if (background && process_background(&child, &status, &ready) < 0)
+		return EXIT_FAILURE;
+	if (!child)
+		return live(cfg, path, background, ready);
+	if (status == EXIT_SUCCESS && cfg->general.systemd)
+		notify_ready(child);
 	return status;
 }

@@ -46,7 +46,8 @@ def every_command_in_every_mode(ctx):
                 wrong.check(result.code == 0 and not result.err, f"{mode} {args}: {result}")
                 silent = args in SILENT or (not mode and args[-1] != "runtime")
                 wrong.check(not silent or not result.out, f"{mode} {args}: {result.out}")
-            assert lab.a.daemon.stop() == 0
+            status = lab.a.daemon.stop()
+            assert status == 0, f"{mode}: the daemon ends with {status}"
 
 
 @test()
