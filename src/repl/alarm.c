@@ -8,9 +8,11 @@
 
 static enum repl_verdict alarm_input(struct repl *r, tick_t now, const struct wire_msg *m)
 {
+	bool fresh;              /* CacheTimeout takes what is stale */
+
 	if (m->h.flags)
 		return REPL_DROP;
-	(void)track_watch(&r->rx, now, m->h.seq);
+	(void)track_watch(&r->rx, now, m->h.seq, &fresh);
 	session_heard(r, now);
 	return REPL_DATA;
 }

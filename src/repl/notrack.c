@@ -11,13 +11,16 @@ static enum repl_verdict notrack_input(struct repl *r, tick_t now, const struct 
 	const bool resync = m->h.type == WIRE_CONTROL && (m->h.flags & WIRE_F_RESYNC);
 	const bool alive = m->h.type == WIRE_CONTROL && (m->h.flags & WIRE_F_ALIVE);
 
+	bool fresh;
+
 	if (!data && !resync && !alive)
 		return REPL_BAD;
-	if (track_watch(&r->rx, now, m->h.seq)) {
+	if (track_watch(&r->rx, now, m->h.seq, &fresh)) {
 		r->lost_at = now;
 		if (cured(r, REPL_CURE_W3))
 			resync_auto(r, now);
 	}
+	r->fresh = r->fresh || fresh;
 	session_heard(r, now);
 	resync_heard(r);
 	if (data)

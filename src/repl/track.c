@@ -31,7 +31,8 @@
  *           HELLO, anything else                     reset, fresh -> greeting
  *           no HELLO                                 as settled -> settled
  * settled   no HELLO, next or ahead                  take, gap check; far ahead only if
- *                                                    a second one follows (W2)
+ *                                                    a second one follows (W2); beyond
+ *                                                    AHEAD: reset, fresh, stuck
  *           no HELLO, behind                         late; if that is all we get for
  *                                                    STUCK: reset, fresh, stuck (W2)
  *           HELLO of the greeting just over          late
@@ -224,6 +225,14 @@ static bool stray(struct track *t, uint32_t n)
 	return !follows;
 }
 
+/* The peer counts anew, and we have not heard its HELLO. */
+static void anew_unheard(struct track *t, tick_t now, uint32_t n, struct track_result *res)
+{
+	res->stuck = true;
+	take_reset(t, now, n, res);
+	settle(t, n, n);
+}
+
 static void no_hello(struct track *t, tick_t now, uint32_t n, uint32_t cures,
 		     struct track_result *res)
 {
@@ -237,15 +246,18 @@ static void no_hello(struct track *t, tick_t now, uint32_t n, uint32_t cures,
 			t->before++;
 			return;
 		}
-		take_ahead(t, now, n, res);
+		if ((cures & REPL_CURE_W2) && n - t->last > AHEAD) {
+			anew_unheard(t, now, n, res);
+			t->has_prev = false;   /* it may be the peer who speaks there */
+		} else {
+			take_ahead(t, now, n, res);
+		}
 	} else {
 		late(t, now, n);
 		if (!(cures & REPL_CURE_W2) || t->run_len < STUCK_LEN ||
 		    tick_since(now, t->run_since) < STUCK || tick_since(now, t->heard) < STUCK)
 			return;
-		res->stuck = true;
-		take_reset(t, now, n, res);
-		settle(t, n, n);
+		anew_unheard(t, now, n, res);
 	}
 	if (t->greeting)
 		settle(t, t->first, n);
@@ -286,7 +298,17 @@ void track_input(struct track *t, tick_t now, uint32_t n, bool hello, uint32_t c
 		t->hello_at = now;
 }
 
-bool track_watch(struct track *t, tick_t now, uint32_t n)
+/* Two that speak in turn are no news; one that counts from elsewhere is. */
+static bool counts_anew(struct track *t, uint32_t n)
+{
+	const bool back = t->has_prev && near(n, t->prev_last);
+
+	t->has_prev = true;
+	t->prev_last = t->last;
+	return !back;
+}
+
+bool track_watch(struct track *t, tick_t now, uint32_t n, bool *fresh)
 {
 	const int32_t d = seq_diff(n, t->last);
 	const bool elsewhere = t->known && (d > AHEAD || d < -AHEAD);
@@ -296,6 +318,7 @@ bool track_watch(struct track *t, tick_t now, uint32_t n)
 		t->lost += (uint32_t)d - 1;
 	else if (t->known && !elsewhere && d <= 0)
 		t->before++;
+	*fresh = elsewhere && counts_anew(t, n);
 	t->known = true;
 	t->last = n;
 	t->heard = now;

@@ -47,8 +47,8 @@ void track_input(struct track *t, tick_t now, uint32_t n, bool hello, uint32_t c
 
 /*
  * The same for sessions without acknowledgement: statistics only, everything is
- * accepted. True: something may be missing.
+ * accepted. True: something may be missing. *fresh: may be a new incarnation.
  */
-bool track_watch(struct track *t, tick_t now, uint32_t n);
+bool track_watch(struct track *t, tick_t now, uint32_t n, bool *fresh);
 
 #endif
