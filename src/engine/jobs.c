@@ -514,6 +514,9 @@ void jobs_tick(struct engine *e, tick_t now)
 void engine_overrun(struct engine *e, tick_t now)
 {
 	e->st.overruns++;
+	/* What this dump shows and we did not know may be what was lost. */
+	if (e->dump_running && e->dumps[0].purpose == DUMP_RESYNC)
+		e->dumps[0].purpose = DUMP_OVERRUN;
 	if (e->p.overrun_resync && e->overrun_at == TICK_NEVER)
 		e->overrun_at = tick_add(now, e->p.overrun_resync * TICK_SEC);
 }

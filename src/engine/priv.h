@@ -75,7 +75,8 @@ struct resync_view {
 	bool met;               /* has been heard at all */
 	bool known;             /* the peer said who it is */
 	bool mode_said;         /* a wrong mode was reported */
-	bool several;           /* more than one node speaks here: nothing can be swept */
+	bool several;           /* more than one node speaks here: nothing can be swept ... */
+	tick_t several_until;   /* ... before this */
 	uint64_t life, life_before;
 	uint32_t caps;          /* WIRE_CAP_* that the peer announced */
 	uint32_t bulk;          /* number of its last complete bulk taken note of */

@@ -12,6 +12,11 @@
 
 #define SWEEP_SLICE 4096u
 #define SLACK       (600 * TICK_MSEC)     /* resolution of cache times, and the way here */
+/*
+ * Two lives that speak in turn are two nodes, but once may be a message of the
+ * life before that was late.
+ */
+#define SEVERAL     (60 * TICK_SEC)
 #define LATE        (10 * TICK_SEC)       /* the announcement may have waited somewhere */
 
 static uint8_t bit_of(const struct engine *e, const struct peer *p)
@@ -155,10 +160,12 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 		return;
 	}
 	if (!v->known || v->life != id.life) {
-		v->several = v->several || (v->known && id.life == v->life_before);
+		if (v->known && id.life == v->life_before)
+			v->several_until = tick_add(now, SEVERAL);
 		v->life_before = v->life;
 		v->bulk = 0;
 	}
+	v->several = now < v->several_until;
 	v->known = true;
 	v->life = id.life;
 	set_caps(e, now, p, id.caps);

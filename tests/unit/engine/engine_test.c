@@ -314,6 +314,23 @@ Test(engine, overrun_leads_to_one_resync_that_is_not_postponed)
 	pair_free(&p);
 }
 
+/* The dump of -R would take in silently what the lost events should have told. */
+Test(engine, overrun_during_a_resync_makes_it_tell)
+{
+	struct pair p = pair_default();
+	struct flow f = tcp_flow(1, 1);
+	struct effect eff;
+
+	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS, 0);
+	engine_overrun(p.a, p.now);
+	cr_assert(engine_effect(p.a, p.now, &eff));
+	engine_dump_flow(p.a, p.now, &f);
+	engine_dump_end(p.a, p.now, 0);
+	pump(&p);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
 Test(engine, full_cache_counts_and_says_so_once)
 {
 	struct engine_params pa = params(1), pb = params(2);
@@ -530,6 +547,34 @@ static void answer_dumps(struct pair *p, uint16_t first, uint16_t last)
 		engine_dump_end(p->a, p->now, 0);
 		engine_tick(p->a, p->now);
 	}
+}
+
+/* Without HELLO the numbers tell that the peer has begun anew. */
+Test(engine, w6_the_first_complete_bulk_counts_without_hello)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f1 = tcp_flow(1, 1), f2 = tcp_flow(2, 2);
+	struct engine_stats st = { 0 };
+	struct pair p;
+
+	pa.repl.mode = pb.repl.mode = REPL_NOTRACK;
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f1);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
+	run_for(&p, SECS(1));
+	engine_free(p.a);
+	pa.seed = 77;
+	p.a = engine_new(&pa, p.now);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
+	engine_admin(p.a, p.now, ADMIN_BULK, 0, 0);
+	for (int i = 0; i < 100 && !st.resyncs_complete; i++) {
+		run_for(&p, 10 * TICK_MSEC);
+		engine_get_stats(p.b, &st);
+	}
+	cr_assert_eq(st.resyncs_complete, 1);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
 }
 
 /* Emptying the cache in the middle of a bulk must not look like its end. */
