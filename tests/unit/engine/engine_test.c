@@ -579,13 +579,12 @@ Test(engine, w6_the_first_complete_bulk_counts_without_hello)
 
 /* Emptying the cache in the middle of a bulk must not look like its end. */
 /* As asked by an operator: the kernel is read, what is found deleted, and says so. */
-static void flush_kernel(struct pair *p, uint16_t flows)
+static void empty_kernel(struct pair *p, uint16_t flows)
 {
 	struct kernel_op ops[KOP_BATCH];
 	struct effect eff;
 	size_t n;
 
-	engine_admin(p->a, p->now, ADMIN_FLUSH_KERNEL, ADMIN_FLOWS, 0);
 	cr_assert(engine_effect(p->a, p->now, &eff));
 	for (uint16_t i = 1; i <= flows; i++) {
 		struct flow f = tcp_flow(i, i);
@@ -600,21 +599,42 @@ static void flush_kernel(struct pair *p, uint16_t flows)
 	}
 }
 
+static void announce_flows(struct pair *p, uint16_t flows)
+{
+	for (uint16_t i = 1; i <= flows; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_flow_event(p->a, p->now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(p, SECS(5));
+	cr_assert_eq(listed(p->b, ECACHE_EXTERNAL, NULL), flows);
+}
+
 Test(engine, w6_a_flushed_table_leaves_nothing_on_the_peer)
 {
 	struct pair p = pair_default();
 
-	for (uint16_t i = 1; i <= 200; i++) {
-		struct flow f = tcp_flow(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
-	run_for(&p, SECS(5));
-	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 200);
-	flush_kernel(&p, 200);
+	announce_flows(&p, 200);
+	engine_admin(p.a, p.now, ADMIN_FLUSH_KERNEL, ADMIN_FLOWS, 0);
+	empty_kernel(&p, 200);
 	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
 	run_for(&p, SECS(2));
 	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 0);
+	pair_free(&p);
+}
+
+/* -t is for a node that has handed its flows over: whoever took them keeps them. */
+Test(engine, a_purge_is_not_told)
+{
+	struct pair p = pair_default();
+
+	announce_flows(&p, 200);
+	engine_admin(p.a, p.now, ADMIN_PURGE, 0, 0);
+	run_for(&p, SECS(61));
+	empty_kernel(&p, 200);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
+	run_for(&p, SECS(2));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 200);
 	pair_free(&p);
 }
 
