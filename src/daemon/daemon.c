@@ -18,6 +18,8 @@
 #include "notify.h"
 #include "priv.h"
 
+#define LOAD_TAG UINT64_MAX            /* of the first dump; clients count theirs from 1 */
+
 /* ---- turns ---- */
 
 static void take_effects(struct daemon *d, tick_t now)
@@ -25,17 +27,18 @@ static void take_effects(struct daemon *d, tick_t now)
 	struct effect eff;
 
 	while (engine_effect(d->engine, now, &eff)) {
-		if (eff.kind == EFFECT_JOB_DONE)
+		if (eff.kind == EFFECT_JOB_DONE) {
+			d->loaded = d->loaded || eff.tag == LOAD_TAG;
 			admin_job_done(d, eff.tag);
-		else
+		} else {
 			tables_dump(d, eff.kind == EFFECT_DUMP_EXPECTS);
+		}
 	}
 }
 
-static void on_turn(void *ctx)
+/* All but the peers. True: there is more to do. */
+static bool turn(struct daemon *d, tick_t now)
 {
-	struct daemon *d = ctx;
-	const tick_t now = loop_now(d->loop);
 	bool more;
 
 	if (engine_deadline(d->engine) <= now)
@@ -44,6 +47,15 @@ static void on_turn(void *ctx)
 	flowlog_write(d);
 	more = tables_turn(d);
 	take_effects(d, now);
+	return more;
+}
+
+static void on_turn(void *ctx)
+{
+	struct daemon *d = ctx;
+	const tick_t now = loop_now(d->loop);
+	bool more = turn(d, now);
+
 	more = peers_turn(d) || more;
 	loop_timer_set(d->loop, &d->timer, more ? now : engine_deadline(d->engine));
 }
@@ -138,26 +150,17 @@ static struct engine *make_engine(struct daemon *d)
 
 /*
  * Read the kernel's table before anybody is served. Events that come meanwhile
- * wait in the socket.
+ * wait in the socket; what peers and clients ask for is carried out beside it.
  */
 static int load_tables(struct daemon *d)
 {
-	const tick_t now = loop_now(d->loop);
-	struct effect eff;
-	int err = engine_load(d->engine, 0);
+	int err = engine_load(d->engine, LOAD_TAG);
 
 	if (err < 0)
 		return err;
-	while (!d->stopping && engine_effect(d->engine, now, &eff)) {
-		if (eff.kind == EFFECT_JOB_DONE)
-			continue;
-		tables_dump(d, eff.kind == EFFECT_DUMP_EXPECTS);
-		while (d->tables.dump && !d->stopping) {
-			tables_turn(d);
-			loop_once(d->loop, false);     /* a signal */
-		}
-		while (engine_deadline(d->engine) == 0)    /* the sweep after the dump */
-			engine_tick(d->engine, now);
+	while (!d->stopping && !d->loaded) {
+		turn(d, loop_now(d->loop));
+		loop_once(d->loop, false);     /* a signal, a question */
 	}
 	return d->stopping ? -ECANCELED : d->tables.dump_failed ? -EIO : 0;
 }

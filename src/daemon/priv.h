@@ -73,6 +73,7 @@ struct daemon {
 	int lock_fd;
 	struct life life;
 	tick_t started;
+	bool loaded;                      /* the first dump has ended */
 	bool stopping;
 	uint64_t next_tag;
 	struct admin_job *jobs;           /* clients waiting for a job (admin.c) */

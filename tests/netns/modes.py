@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Without caches: received states straight into the kernel, events straight to the peer."""
+import contextlib
 import socket
 import sys
 import threading
 import time
 
+from daemon import PORT
 from harness import main, test
 from lab import SERVER4
 from netns import wait_for
@@ -16,6 +18,8 @@ from traffic import tcp_flow, udp_flow
 
 DIRECT = "DisableExternalCache on"
 BYPASS = "DisableInternalCache on"
+NEW_FLOW = ("100000546b021bff000c0000c0000201c6336407000800050000000e00050002060000000008000304d2005000050004"
+            "03000000000800060000012c00080007000000420010001f000000000000000000000000")
 
 
 def kernel(node, *args):
@@ -323,6 +327,40 @@ def resync_wait_reference(ctx):
             lab.b.daemon.ok("-f", "external")
             lab.b.daemon.ok("-n", "--wait", "20")
             assert keys(lab.b, "-e") == expected, "not complete when it returned"
+
+
+@contextlib.contextmanager
+def chatter(lab, message):
+    """While the context lasts a message comes from a to b again and again."""
+    over = threading.Event()
+
+    def speak():
+        while not over.is_set():
+            with contextlib.suppress(ConnectionRefusedError):
+                near.send(message)
+
+    with lab.a.ns.socket(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as near:
+        near.bind((lab.a.sync4, 0))
+        near.connect((lab.b.sync4, PORT))
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        try:
+            yield
+        finally:
+            over.set()
+            speaker.join()
+
+
+@test(limit=120)
+def direct_start_while_the_peer_speaks(ctx):
+    """Without external cache: what a peer says while the own table is read does not stop the start."""
+    with ctx.lab(flows=20000) as lab:
+        fill(ctx, lab.b, 10000)
+        lab.b.daemon.configure(ctx.ctd, mode="NOTRACK", mode_extra=DIRECT)
+        with chatter(lab, bytes.fromhex(NEW_FLOW)):
+            for _ in range(20):
+                lab.b.daemon.start()
+                lab.b.daemon.stop()
 
 
 if __name__ == "__main__":
