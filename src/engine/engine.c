@@ -148,7 +148,7 @@ void engine_tick(struct engine *e, tick_t now)
 			repl_tick(e->peers[i].repl, now);
 	refresh_tick(e, now);
 	copies_tick(e, now);
-	view_tick(e);
+	view_tick(e, now);
 	local_queue_all_done(e, now);
 	expects_tick(e, now);
 	jobs_tick(e, now);

@@ -73,11 +73,14 @@ struct resync_view {
 	uint8_t gen;            /* in the flag byte of external entries */
 	tick_t gen_since;
 	bool met;               /* has been heard at all */
-	bool known;             /* the peer said who it is */
+	bool known;             /* the peer said who it is ... */
+	tick_t doubt_at;        /* ... in a life before; in this one it must by then; or TICK_NEVER */
 	bool mode_said;         /* a wrong mode was reported */
 	bool several;           /* more than one node speaks here: nothing can be swept ... */
 	tick_t several_until;   /* ... before this */
-	uint64_t life, life_before;
+	bool several_said;      /* it was reported */
+	uint64_t life;          /* of who spoke last; 0: it does not say, or nobody spoke */
+	uint64_t life_before;   /* of who spoke before that one */
 	uint32_t caps;          /* WIRE_CAP_* that the peer announced */
 	uint32_t bulk;          /* number of its last complete bulk taken note of */
 	bool sweeping;
@@ -294,7 +297,7 @@ void view_fresh(struct engine *e, tick_t now, struct peer *p);
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m);
 /* May attributes that only our own nodes know be sent to it? */
 bool view_takes_extras(const struct peer *p);
-void view_tick(struct engine *e);
+void view_tick(struct engine *e, tick_t now);
 /* Report the end of the resync that these peers are about to be asked for. As engine_admin(). */
 int view_await(struct engine *e, uint32_t what, uint64_t tag);
 void view_await_not(struct engine *e, uint64_t tag);

@@ -385,7 +385,7 @@ static size_t encode(struct engine *e, tick_t now, struct peer *p, const struct 
 		.life = e->life,
 		.mode = (uint8_t)e->p.repl.mode,
 		.bulk = s->bulk,
-		.bulk_age = (uint32_t)(s->bulk_age / TICK_MSEC),
+		.bulk_age = (uint32_t)tick_min(s->bulk_age / TICK_MSEC, UINT32_MAX),
 		.caps = WIRE_CAP_EXTRAS,
 	};
 

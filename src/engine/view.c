@@ -17,6 +17,7 @@
  * life before that was late.
  */
 #define SEVERAL     (60 * TICK_SEC)
+#define DOUBT       (30 * TICK_SEC)       /* a node of our own kind says who it is */
 #define LATE        (10 * TICK_SEC)       /* the announcement may have waited somewhere */
 
 static uint8_t bit_of(const struct engine *e, const struct peer *p)
@@ -84,6 +85,7 @@ void view_fresh(struct engine *e, tick_t now, struct peer *p)
 {
 	view_outdate(e, now, p);
 	p->view.caps = 0;
+	p->view.doubt_at = tick_add(now, DOUBT);
 	if (p->view.met && !p->view.known)
 		repl_request_resync(p->repl);
 	p->view.met = true;
@@ -142,6 +144,43 @@ static void set_caps(struct engine *e, tick_t now, struct peer *p, uint32_t caps
 	e->refresh_at = tick_min(e->refresh_at, now);
 }
 
+/* A life speaks that another one had followed already. Once, it may be a late message. */
+static void note_several(struct engine *e, tick_t now, struct peer *p)
+{
+	struct resync_view *v = &p->view;
+	const bool first = now >= v->several_until;
+
+	if (!first && !v->several_said)
+		log_warning(e->p.log, "more than one node speaks as the peer%s%s: what one of them has no "
+			    "more stays here; give each a Peer block of its own",
+			    peer_word(p, " "), p->name);
+	v->several_said = !first;
+	v->several_until = tick_add(now, SEVERAL);
+}
+
+/*
+ * Another speaker than before is a new life of the peer, or another program in its
+ * place (0: one that does not say who it is).
+ */
+static void note_speaker(struct engine *e, tick_t now, struct peer *p, uint64_t life)
+{
+	struct resync_view *v = &p->view;
+	const bool changes = life != v->life;
+
+	v->doubt_at = TICK_NEVER;
+	if (changes && life && life == v->life_before)
+		note_several(e, now, p);
+	v->several = now < v->several_until;
+	v->known = life != 0;
+	if (!changes)
+		return;
+	v->life_before = v->life;
+	v->life = life;
+	v->bulk = 0;
+	if (!v->known && !v->several)
+		repl_request_resync(p->repl);  /* see view_fresh() */
+}
+
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
 {
 	struct peer *p = &e->peers[peer];
@@ -150,7 +189,8 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	tick_t began;
 
 	if (wire_ident_get(m->body, m->body_len, &id) < 0) {
-		v->caps = 0;                   /* somebody else has taken its place */
+		v->caps = 0;
+		note_speaker(e, now, p, 0);
 		return;
 	}
 	if (id.node == e->p.node_id) {
@@ -159,15 +199,7 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 		v->mode_said = true;
 		return;
 	}
-	if (!v->known || v->life != id.life) {
-		if (v->known && id.life == v->life_before)
-			v->several_until = tick_add(now, SEVERAL);
-		v->life_before = v->life;
-		v->bulk = 0;
-	}
-	v->several = now < v->several_until;
-	v->known = true;
-	v->life = id.life;
+	note_speaker(e, now, p, id.life);
 	set_caps(e, now, p, id.caps);
 	check_mode(e, p, &id);
 	began = tick_since(now, id.bulk_age * TICK_MSEC);
@@ -212,13 +244,18 @@ static void sweep(struct engine *e, struct peer *p)
 			   (unsigned long long)v->swept);
 }
 
-void view_tick(struct engine *e)
+void view_tick(struct engine *e, tick_t now)
 {
 	for (uint8_t i = 0; i < e->npeers; i++) {
 		struct peer *p = &e->peers[i];
 		tick_t asked;
 
-		if (repl_answered(p->repl, &asked) && !p->view.known && asked >= p->view.gen_since)
+		if (p->view.known && now >= p->view.doubt_at) {
+			p->view.known = false;
+			repl_request_resync(p->repl);  /* see view_fresh() */
+		}
+		if (repl_answered(p->repl, &asked) && !p->view.known && !p->view.several &&
+		    asked >= p->view.gen_since)
 			start_sweep(p, asked);
 		if (p->view.sweeping)
 			sweep(e, p);

@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "flow/filter.h"
 #include "pair.h"
+#include "wire/ident.h"
+#include "wire/message.h"
 
 /* ---- replication ---- */
 
@@ -502,7 +504,7 @@ Test(engine, alarm_forgets_what_is_not_confirmed)
 /* ---- what is held of a peer that starts anew (W6) ---- */
 
 /* a announces two flows, dies, and comes back with one of them and a third. */
-static uint32_t left_after_restart(bool ident)
+static uint32_t left_after_restart(bool ident, bool ident_then)
 {
 	struct engine_params pa = params(1), pb = params(2);
 	struct flow f1 = tcp_flow(1, 1), f2 = tcp_flow(2, 2), f3 = tcp_flow(3, 3);
@@ -516,12 +518,13 @@ static uint32_t left_after_restart(bool ident)
 	run_for(&p, SECS(5));
 	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 2);
 	engine_free(p.a);
+	pa.repl.ident = ident_then;
 	pa.seed = 77;
 	p.now += SECS(2);
 	p.a = engine_new(&pa, p.now);
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f3);
-	run_for(&p, SECS(8));
+	run_for(&p, SECS(ident && !ident_then ? 40 : 8));
 	n = listed(p.b, ECACHE_EXTERNAL, NULL);
 	pair_free(&p);
 	return n;
@@ -529,8 +532,69 @@ static uint32_t left_after_restart(bool ident)
 
 Test(engine, w6_what_a_complete_bulk_does_not_confirm_goes)
 {
-	cr_assert_eq(left_after_restart(true), 2);
-	cr_assert_eq(left_after_restart(false), 2, "it is asked, and its ACK tells the end");
+	cr_assert_eq(left_after_restart(true, true), 2);
+	cr_assert_eq(left_after_restart(false, false), 2, "it is asked, and its ACK tells the end");
+}
+
+/* A node is updated to this program, or goes back to what it ran before. */
+Test(engine, w6_a_peer_may_become_one_of_another_kind)
+{
+	cr_assert_eq(left_after_restart(false, true), 2);
+	cr_assert_eq(left_after_restart(true, false), 2);
+}
+
+/* One second of what a node with this number (0: of another kind) says when it is idle. */
+static void says(struct pair *p, uint64_t life)
+{
+	const struct wire_ident id = { .node = 100 + life, .life = life, .mode = REPL_FTFW };
+	static uint32_t seq = 1000;
+	uint8_t buf[64];
+	size_t len;
+
+	p->now += SECS(1);
+	len = life ? wire_ident_put(buf, sizeof(buf), WIRE_F_ALIVE, seq, &id) :
+		     wire_control_put(buf, sizeof(buf), WIRE_F_ALIVE, seq, 0, 0);
+	seq++;
+	cr_assert(engine_input(p->a, p->now, 0, buf, len));
+}
+
+Test(engine, several_nodes_that_speak_as_one_peer_are_noticed)
+{
+	struct pair p = pair_default();
+
+	log_lines = 0;
+	says(&p, 1);
+	says(&p, 2);                           /* it has begun anew */
+	says(&p, 0);                           /* with another program */
+	says(&p, 3);
+	cr_assert_eq(log_lines, 0, "%s", all_logs);
+	says(&p, 4);
+	says(&p, 3);
+	says(&p, 4);
+	cr_assert_eq(log_lines, 1);
+	cr_assert(strstr(last_log, "more than one node"), "%s", last_log);
+	pair_free(&p);
+}
+
+Test(engine, nodes_of_two_kinds_that_speak_as_one_peer_are_noticed)
+{
+	struct pair p = pair_default();
+
+	log_lines = 0;
+	for (int i = 0; i < 3; i++) {
+		says(&p, 1);
+		says(&p, 0);
+	}
+	cr_assert_eq(log_lines, 1);
+	for (int i = 0; i < 400; i++)
+		says(&p, 1);
+	cr_assert_eq(log_lines, 1);
+	for (int i = 0; i < 3; i++) {
+		says(&p, 0);
+		says(&p, 1);
+	}
+	cr_assert_eq(log_lines, 2, "one was alone for long");
+	pair_free(&p);
 }
 
 /* a asks for its kernel's tables: they hold the flows first .. last. */
