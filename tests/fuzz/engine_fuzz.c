@@ -252,6 +252,8 @@ static void set_mode(struct engine_params *p, uint8_t how)
 	p->repl.startup_resync = how & 8;
 	p->window_tracking = how & 16;
 	p->commit_timeout = how & 32 ? 9 : 0;
+	p->no_internal = how & 64;
+	p->no_external = how & 128;
 	p->refresh_time = p->repl.mode == REPL_ALARM ? 3 : 0;
 	p->cache_timeout = p->repl.mode == REPL_ALARM ? 5 : 0;
 }
