@@ -704,7 +704,6 @@ Test(sock_path, clients_may_have_to_wait, .fini = teardown)
 	struct control_sock_params p;
 	int fd;
 
-	dir_new();
 	p = params();
 	p.later = true;
 	cr_assert_eq(control_sock_open(&p, &d.c), 0);

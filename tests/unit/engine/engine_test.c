@@ -641,7 +641,6 @@ Test(engine, w6_the_first_complete_bulk_counts_without_hello)
 	pair_free(&p);
 }
 
-/* Emptying the cache in the middle of a bulk must not look like its end. */
 /* As asked by an operator: the kernel is read, what is found deleted, and says so. */
 static void empty_kernel(struct pair *p, uint16_t flows)
 {
@@ -702,6 +701,7 @@ Test(engine, a_purge_is_not_told)
 	pair_free(&p);
 }
 
+/* Emptying the cache in the middle of a bulk must not look like its end. */
 Test(engine, w6_a_bulk_of_an_emptied_cache_removes_nothing)
 {
 	struct engine_params pa = params(1), pb = params(2);
