@@ -73,6 +73,9 @@ void chan_close(struct chan *c);
 
 const struct chan_params *chan_get_params(const struct chan *c);
 
+/* UDP, TCP: do both receive on one address and port? (See shared_port and listener.) */
+bool chan_same_port(const struct chan_params *a, const struct chan_params *b);
+
 /*
  * The same again, after the interface is gone and back: sockets anew, what was
  * queued is kept, and so is what watches. On error the channel stays without

@@ -50,8 +50,11 @@ static void chan_from(struct chan_params *p, const struct config_link *l, bool i
 
 static bool same_port(const struct config_link *a, const struct config_link *b)
 {
-	return a->kind == b->kind && a->kind != CONFIG_LINK_MULTICAST && a->family == b->family &&
-	       a->port == b->port && memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
+	struct chan_params p, q;
+
+	chan_from(&p, a, false, 0);
+	chan_from(&q, b, false, 0);
+	return chan_same_port(&p, &q);
 }
 
 /* UDP: does a link of another peer receive on the same address and port? */

@@ -47,6 +47,19 @@ bool chan_addr_equal(const struct chan_addr *a, const struct chan_addr *b)
 	return a->family == b->family && memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
+/* Such an address is another one on each interface. */
+static bool is_link_local(const struct chan_addr *a)
+{
+	return a->family == AF_INET6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+bool chan_same_port(const struct chan_params *a, const struct chan_params *b)
+{
+	return a->kind == b->kind && a->kind != CHAN_MCAST && a->port == b->port &&
+	       chan_addr_equal(&a->local, &b->local) &&
+	       (!is_link_local(&a->local) || strcmp(a->interface, b->interface) == 0);
+}
+
 void chan_refuse(struct chan *c, const struct chan_addr *from, const char *what, const char *why)
 {
 	char text[CHAN_ADDR_TEXT];
@@ -158,22 +171,39 @@ static void join_ring(struct chan *c, struct chan *other)
 		other->ring = c;
 }
 
+static void give_listener(struct chan *c, struct chan *to)
+{
+	const int fd = c->fd[CHAN_LISTEN];
+
+	if (fd < 0)
+		return;
+	chan_want(c, CHAN_LISTEN, 0);
+	c->fd[CHAN_LISTEN] = -1;
+	to->fd[CHAN_LISTEN] = fd;
+	chan_want(to, CHAN_LISTEN, LOOP_READ);
+}
+
 /* The listener stays with one of the others. */
 static void leave_ring(struct chan *c)
 {
 	struct chan *before = c;
-	const int fd = c->fd[CHAN_LISTEN];
 
 	while (before->ring != c)
 		before = before->ring;
 	before->ring = c->ring;
 	c->ring = c;
-	if (before == c || fd < 0)
-		return;
-	chan_want(c, CHAN_LISTEN, 0);
-	c->fd[CHAN_LISTEN] = -1;
-	before->fd[CHAN_LISTEN] = fd;
-	chan_want(before, CHAN_LISTEN, LOOP_READ);
+	if (before != c)
+		give_listener(c, before);
+}
+
+/* The same while c is without interface. Who has lost the same one could not listen either. */
+static void lend_listener(struct chan *c)
+{
+	for (struct chan *k = c->ring; k != c; k = k->ring)
+		if (!chan_stale(k)) {
+			give_listener(c, k);
+			return;
+		}
 }
 
 int chan_open(const struct chan_params *p, const struct log *log, struct chan **out)
@@ -214,8 +244,10 @@ int chan_reopen(struct chan *c)
 
 	if (c->dev_index <= 0)
 		c->log = NULL;                   /* said already */
-	shut_all(c);
 	rc = learn_interface(c);
+	if (rc)
+		lend_listener(c);
+	shut_all(c);
 	if (!rc)
 		rc = batchq_grow(&c->q, c->payload);
 	if (!rc)

@@ -224,8 +224,8 @@ static void tcp_restart(struct chan *c)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-	if (c->tcp->state != CLIENT_UP)
-		return;
+	if (c->tcp->state != CLIENT_UP || c->fd[CHAN_OUT] < 0)
+		return;                  /* not connected, or closed by a failed chan_reopen() */
 	if (setsockopt(c->fd[CHAN_OUT], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0)
 		chan_fail(c, -errno, "cannot cut the connection");
 	client_event(c, EV_DOWN, -ECONNABORTED);

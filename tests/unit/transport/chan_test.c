@@ -208,6 +208,23 @@ Test(chan, names)
 	cr_assert_not(chan_addr_equal(&a, &none));
 }
 
+Test(chan, link_local_addresses_are_apart_on_each_interface)
+{
+	const struct chan_params a = tcp_params("fe80::a", "fe80::b", 3780);
+	const struct chan_params c = tcp_params("fd00::a", "fd00::b", 3780);
+	struct chan_params b = a, d = c;
+
+	cr_assert(chan_same_port(&a, &b));
+	strcpy(b.interface, "v1");
+	cr_assert_not(chan_same_port(&a, &b));
+	strcpy(d.interface, "v1");
+	cr_assert(chan_same_port(&c, &d));
+	d.port++;
+	cr_assert_not(chan_same_port(&c, &d));
+	d = udp_params("fd00::a", "fd00::b", 3780);
+	cr_assert_not(chan_same_port(&c, &d));
+}
+
 /* The interface is gone, and another of its name comes up. */
 Test(chan, reopen_after_the_interface_is_back)
 {

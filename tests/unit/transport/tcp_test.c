@@ -562,6 +562,30 @@ Test(tcp, w22_two_peers_on_one_port)
 	close_side(&b);
 }
 
+/* One of two links on one port has lost its interface: the other one still hears its peer. */
+Test(tcp, a_lost_interface_costs_others_on_the_port_nothing)
+{
+	struct chan_params p = tcp_params(US, PEER, 3780);
+	struct side a, b;
+	int fd;
+
+	own_network();
+	veth_pair();
+	strcpy(p.interface, "v0");
+	open_params(&a, &p, 1);
+	strcpy(p.interface, "lo");
+	p.peer = addr_of("127.0.0.3");
+	p.listener = links_chan(a.links, 0);
+	open_params(&b, &p, 1);
+	ip("link del v0");
+	cr_assert_eq(chan_reopen(links_chan(a.links, 0)), -ENODEV);
+	fd = tcp_connected("127.0.0.3", US, 3780);
+	AWAIT(&b, stats(&b).accepted == 1);
+	close(fd);
+	close_side(&a);
+	close_side(&b);
+}
+
 /* A newer connection of the peer is read when the older one has nothing more. */
 Test(tcp, w22_the_peers_second_connection)
 {
