@@ -132,6 +132,15 @@ static void keep_progress(struct flow *ours, const struct flow *kernel, bool fix
 		ours->has &= ~FLOW_HAS_TIMEOUT;      /* EPERM */
 }
 
+/* Does a come after b? In a direction nothing was shifted yet there is no position. */
+static bool shifted_later(const struct seqadj *a, const struct seqadj *b)
+{
+	const bool any_a = a->pos || a->before || a->after;
+	const bool any_b = b->pos || b->before || b->after;
+
+	return any_a && (!any_b || seq_after(a->pos, b->pos));
+}
+
 /* Offsets that grew since we heard of them would be set back. */
 static void keep_seqadj(struct flow *ours, const struct flow *kernel)
 {
@@ -140,7 +149,7 @@ static void keep_seqadj(struct flow *ours, const struct flow *kernel)
 	if (!(ours->has & kernel->has & FLOW_HAS_SEQADJ))
 		return;
 	for (i = 0; i < 2; i++) {
-		if (seq_after(kernel->seqadj[i].pos, ours->seqadj[i].pos))
+		if (shifted_later(&kernel->seqadj[i], &ours->seqadj[i]))
 			ours->seqadj[i] = kernel->seqadj[i];
 	}
 }

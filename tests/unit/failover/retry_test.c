@@ -158,6 +158,25 @@ Test(retry, an_update_keeps_sequence_offsets_that_grew)
 	cr_assert_eq(in_kernel(&f)->seqadj[1].after, 4);
 }
 
+/* Sequence numbers begin anywhere, also where they look older than none. */
+Test(retry, a_direction_shifted_for_the_first_time_is_the_later_one)
+{
+	struct flow f, k;
+
+	tcp(1, &f);
+	f.has |= FLOW_HAS_SEQADJ;
+	f.seqadj[0] = (struct seqadj){ 0x90000000, 0, 4 };
+	keep(&f);
+	k = f;
+	k.seqadj[0] = (struct seqadj){ 0 };
+	k.seqadj[1] = (struct seqadj){ 0xa0000000, 0, -3 };
+	table_put(&fx.table, &k);
+	run(NOW, 64);
+	cr_assert_eq(fx.st.flows_updated, 1);
+	cr_assert_eq(in_kernel(&f)->seqadj[0].after, 4, "told, and new to the kernel");
+	cr_assert_eq(in_kernel(&f)->seqadj[1].after, -3, "happened here since");
+}
+
 Test(retry, no_room_for_labels_is_no_failure)
 {
 	struct flow f;
