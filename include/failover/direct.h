@@ -54,6 +54,9 @@ void direct_set_window_tracking(struct direct *d, bool on);
 /* An entry was added or changed. copy: the kernel has it from us, of an earlier life. */
 void direct_put(struct direct *d, bool expect, cache_ref ref, bool copy);
 
+/* As direct_put(); what the kernel has is of an earlier life, which an update cannot change. */
+void direct_put_other(struct direct *d, cache_ref flow);
+
 /* It ended: out of the kernel, then out of the cache. False: that was known. */
 bool direct_end(struct direct *d, bool expect, cache_ref ref);
 bool direct_ended(const struct direct *d, bool expect, cache_ref ref);

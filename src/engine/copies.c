@@ -51,8 +51,9 @@ static void disown(struct engine *e, const struct flow *f)
 
 /*
  * Our own operations: what they write are copies, unless it is cached as a flow
- * of this node. An event that is not of our making shows that packets of this
- * node use the flow, or that it is gone.
+ * of this node; what they remove was known to be on its way out, or has been
+ * written again before this event is read. An event that is not of our making
+ * shows that packets of this node use the flow, or that it is gone.
  */
 bool copies_event(struct engine *e, enum event_kind k, enum event_origin o, const struct flow *f)
 {
@@ -65,7 +66,7 @@ bool copies_event(struct engine *e, enum event_kind k, enum event_origin o, cons
 	if (o == ORIGIN_PROGRAM && k != EVENT_DESTROY)
 		return copies_have(e, f);      /* that is no packet */
 	copy = copies_have(e, f);
-	if (copy)
+	if (copy && o != ORIGIN_OWN)
 		disown(e, f);
 	return copy && k == EVENT_DESTROY && !cache_find(e->flows, f);
 }

@@ -132,6 +132,40 @@ static void forget_plain(struct peer *p, const struct flow *f)
 	erase(p, OBJ_FLOW, ref);
 }
 
+/*
+ * Is it a later life of the same addresses? Its end may go untold when the next
+ * one follows at once. Only what is told to any peer is compared.
+ */
+static bool other_life(const struct flow *was, const struct flow *f)
+{
+	const uint32_t lasting = FLOW_HAS_HELPER | FLOW_HAS_MASTER;
+	struct tuple x, y;
+
+	flow_reply(was, &x);
+	flow_reply(f, &y);
+	if (proto_is_icmp(f->orig.proto) || wire_proto_keys_extra(f->orig.proto))
+		x.sport = x.dport = y.sport = y.dport = 0;
+	return !tuple_equal(&x, &y) || ((was->has ^ f->has) & lasting) ||
+	       (was->has & ~f->has & FLOW_HAS_SEQADJ);
+}
+
+/* f takes the place of what was told before, and of what was written into the kernel. */
+static void replace_copy(tick_t now, struct peer *p, cache_ref ref, bool ceded,
+			 const struct flow *f)
+{
+	struct flow was, x = *f;
+	bool other;
+
+	cache_get(p->flows, ref, &was);
+	other = other_life(&was, f);
+	x.has |= was.has & (FLOW_HAS_MARK | FLOW_HAS_LABELS);  /* 0 is not told */
+	store(now, p, OBJ_FLOW, ref, &x);
+	if (other && !ceded)
+		direct_put_other(p->direct, ref);
+	else
+		direct_put(p->direct, false, ref, ceded);
+}
+
 static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t type,
 		       const struct flow *f)
 {
@@ -149,6 +183,9 @@ static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t typ
 		cache_get(p->flows, ref, &cur);
 		flow_merge(&cur, f);
 		store(now, p, OBJ_FLOW, ref, &cur);
+	} else if (p->direct && ref) {
+		replace_copy(now, p, ref, local_cede(e, f), f);
+		return;
 	} else {
 		ref = store(now, p, OBJ_FLOW, ref, f);
 	}

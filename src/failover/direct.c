@@ -14,7 +14,7 @@
 #include "attempt.h"
 #include "inject.h"
 
-/* Second slot: these bits, a count of tries, and from bit 8 on the time of the next refresh. */
+/* Second slot: these bits, a count of tries, and from bit 10 on the time of the next refresh. */
 #define IN_QUEUE   0x01u
 #define BUSY       0x02u       /* an attempt is under way ... */
 #define AGAIN      0x04u       /* ... and must be followed by another */
@@ -22,10 +22,11 @@
 #define KNOWN      0x10u       /* was tried before */
 #define ENDED      0x20u
 #define FORGOTTEN  0x40u       /* out of the cache when its turn comes */
-#define TRIES_BIT  7           /* two bits */
+#define OTHER      0x80u       /* what the kernel has is of an earlier life */
+#define TRIES_BIT  8           /* two bits */
 #define TRIES_MAX  3u
-#define DUE_BIT    9
-#define DUE_MASK   0x7fffffu   /* seconds, modulo */
+#define DUE_BIT    10
+#define DUE_MASK   0x3fffffu   /* seconds, modulo */
 
 #define LAST       UINT32_MAX  /* link of the last one in a queue */
 #define RETRY      (500 * TICK_MSEC)
@@ -142,6 +143,12 @@ void direct_put(struct direct *d, bool expect, cache_ref ref, bool copy)
 	wanted(s, ref);
 	if (d->step_at == TICK_NEVER)
 		d->step_at = 0;
+}
+
+void direct_put_other(struct direct *d, cache_ref flow)
+{
+	*word(&d->side[0], flow) |= OTHER;
+	direct_put(d, false, flow, false);
 }
 
 bool direct_end(struct direct *d, bool expect, cache_ref ref)
@@ -263,7 +270,7 @@ static enum attempt_stage first_stage(uint32_t w)
 	if (w & ENDED)
 		return STAGE_LOOK;
 	if (w & COPY)
-		return STAGE_UPDATE;
+		return w & OTHER ? STAGE_REPLACE : STAGE_UPDATE;
 	return w & KNOWN ? STAGE_FIND_ORIG : STAGE_CREATE;
 }
 
@@ -280,6 +287,8 @@ static void ready_flow(struct direct *d, tick_t now, uint32_t w, cache_ref ref, 
 	if (flow_is_child(f) && !inject_master_known(f))
 		inject_drop_master(f);
 	it->stage = first_stage(w);
+	if (it->stage == STAGE_REPLACE)
+		inject_key_orig(f, &it->holder);
 	it->renew = (w & COPY) != 0;
 }
 
@@ -315,7 +324,7 @@ static size_t begin(struct direct *d, tick_t now, const struct zone_set *zones, 
 		ready_expect(d, zones, *w, ref, it);
 	else
 		ready_flow(d, now, *w, ref, it);
-	*w |= BUSY | KNOWN;
+	*w = (*w & ~OTHER) | BUSY | KNOWN;
 	return attempt_emit(&d->as, it, ops, room);
 }
 

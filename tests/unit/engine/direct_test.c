@@ -116,6 +116,73 @@ Test(direct, a_steady_flow_without_events_stays)
 	cr_assert_null(in_table(&b, &f), "it ended with the owner's");
 }
 
+/* What no packet of GRE prolongs is removed and made again, which is not its end. */
+Test(direct, a_copy_with_a_fixed_lifetime_stays)
+{
+	struct flow f = udp_flow(1, 4);
+
+	f.orig.proto = f.reply.proto = IPP_GRE;
+	f.status = CTS_CONFIRMED;
+	traffic_new(&a, &f);
+	for (int i = 0; i < 60; i++) {
+		traffic_refresh(&a, &f, 4);
+		run_for(SECS(1));
+		cr_assert(in_table(&b, &f), "the copy has aged after %d s", i);
+	}
+}
+
+/* The owner's kernel gives the same addresses another translation. */
+Test(direct, a_new_life_with_another_translation_is_written_anew)
+{
+	struct flow f = tcp_flow(1);
+	struct tuple want;
+
+	f.status |= CTS_SRC_NAT | CTS_SRC_NAT_DONE;
+	f.reply.dst.b[3] = 99;
+	traffic_new(&a, &f);
+	settle();
+	for (uint16_t port = 5000; port < 5003; port++) {
+		traffic_end(&a, &f);
+		if (port == 5001)
+			settle();
+		f.reply.dport = port;
+		traffic_new(&a, &f);
+		settle();
+		flow_reply(in_table(&b, &f), &want);
+		cr_assert(tuple_equal(&want, &f.reply), "port %u", (unsigned int)port);
+		run_for(SECS(1));
+	}
+	cr_assert_eq(listed(&b, ECACHE_INTERNAL, NULL), 0, "still a copy");
+}
+
+Test(direct, a_new_life_inherits_nothing)
+{
+	struct flow f = tcp_flow(1), was = f;
+	const struct flow *copy;
+
+	was.has |= FLOW_HAS_MARK | FLOW_HAS_LABELS;
+	was.mark = was.labels[1] = 7;
+	traffic_new(&a, &was);
+	settle();
+	traffic_end(&a, &was);
+	traffic_new(&a, &f);
+	settle();
+	copy = in_table(&b, &f);
+	cr_assert_eq(copy->mark, 0);
+	cr_assert_eq(copy->labels[1], 0);
+	was = f;
+	was.has |= FLOW_HAS_SEQADJ;
+	was.seqadj[0].after = 7;
+	traffic_end(&a, &f);
+	traffic_new(&a, &was);
+	settle();
+	cr_assert_eq(in_table(&b, &f)->seqadj[0].after, 7);
+	traffic_end(&a, &was);
+	traffic_new(&a, &f);
+	settle();
+	cr_assert(!(in_table(&b, &f)->has & FLOW_HAS_SEQADJ));
+}
+
 Test(direct, the_old_owners_end_does_not_end_a_flow_that_moved_here)
 {
 	struct flow f = udp_flow(1, 30);

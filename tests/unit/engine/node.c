@@ -77,6 +77,19 @@ static void tell(struct node *n, enum event_kind k, enum event_origin o, const s
 		engine_flow_event(n->e, now, k, o, f);
 }
 
+/* Told after the results: the socket of events is read later. */
+static struct {
+	enum event_kind kind;
+	struct flow flow;
+} own[KOP_BATCH];
+static size_t nown;
+
+static void note(enum event_kind k, const struct flow *f)
+{
+	own[nown].kind = k;
+	own[nown++].flow = *f;
+}
+
 static void carry_out(struct node *n, struct kernel_op *op)
 {
 	struct flow *f;
@@ -91,9 +104,9 @@ static void carry_out(struct node *n, struct kernel_op *op)
 		return;
 	f = in_table(n, &op->flow);
 	if (op->kind == KOP_DELETE)
-		tell(n, EVENT_DESTROY, ORIGIN_OWN, &was);
+		note(EVENT_DESTROY, &was);
 	else
-		tell(n, op->kind == KOP_CREATE ? EVENT_NEW : EVENT_UPDATE, ORIGIN_OWN, f);
+		note(op->kind == KOP_CREATE ? EVENT_NEW : EVENT_UPDATE, f);
 }
 
 static bool operations(struct node *n)
@@ -105,6 +118,9 @@ static bool operations(struct node *n)
 		carry_out(n, &ops[i]);
 	if (got)
 		engine_kernel_results(n->e, now, ops, got);
+	for (size_t i = 0; i < nown; i++)
+		tell(n, own[i].kind, ORIGIN_OWN, &own[i].flow);
+	nown = 0;
 	return got > 0;
 }
 

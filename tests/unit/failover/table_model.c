@@ -160,7 +160,11 @@ static int update(struct table *t, const struct flow *f)
 		k->mark = f->mark;
 	if (f->has & FLOW_HAS_SEQADJ)
 		memcpy(k->seqadj, f->seqadj, sizeof(k->seqadj));
-	return (f->has & FLOW_HAS_LABELS) && t->no_labels ? -ENOSPC : 0;
+	if ((f->has & FLOW_HAS_LABELS) && t->no_labels)
+		return -ENOSPC;
+	if (f->has & FLOW_HAS_LABELS)
+		memcpy(k->labels, f->labels, sizeof(k->labels));
+	return 0;
 }
 
 static int delete(struct table *t, const struct flow *f)
