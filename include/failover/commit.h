@@ -18,7 +18,10 @@
  *   CREATE EOPNOTSUPP with helper      -> CREATE without helper
  *   CREATE ENOENT with master          -> CREATE without master
  *   UPDATE ENOENT, ETIME (just ended)  -> CREATE once more
- *   expectation EEXIST                 -> EXP_DELETE, EXP_CREATE
+ *   expectation EEXIST                 -> EXP_GET
+ *       of the same master, or one that ends before ours
+ *                                      -> EXP_DELETE, EXP_CREATE
+ *       of another, and younger        -> failed
  *   expectation created                -> EXP_UPDATE, which gives it its lifetime
  *   anything else                      -> failed, by reason
  *
@@ -30,7 +33,8 @@
  *     use, at least an hour, because no packet prolongs it then;
  *   - an UPDATE has no master and no helper the kernel's flow does not have, keeps its
  *     EXPECTED, SEEN_REPLY and ASSURED bits, and keeps its state, timeout and sequence
- *     adjustment where these are ahead of ours.
+ *     adjustment where these are ahead of ours. Mark and labels become ours, also if
+ *     that means none.
  */
 #include <stdbool.h>
 #include <stddef.h>

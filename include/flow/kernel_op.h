@@ -19,6 +19,7 @@ enum kernel_op_kind {
 	KOP_EXP_CREATE,    /* exclusive; the kernel takes its helper's lifetime, not ours */
 	KOP_EXP_DELETE,
 	KOP_EXP_UPDATE,    /* lifetime of an existing one, found by its tuple */
+	KOP_EXP_GET,       /* what matches its tuple, in "expect" */
 };
 
 /* Most operations in one batch (kernel: the gain ends at 32 to 64). */

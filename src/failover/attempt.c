@@ -18,10 +18,19 @@
  *   REPLACE     KOP_DELETE, KOP_CREATE in one batch, judged as CREATE
  *   LIFETIME    KOP_EXP_UPDATE   any               created (W12)
  *
+ * An expectation that is there already is looked at by FIND_ORIG (KOP_EXP_GET):
+ *
+ *   FIND_ORIG                    of our master, or
+ *                                older than ours    REPLACE
+ *                                ENOENT             CREATE
+ *                                another's, younger failure
+ *
  *   LOOK        KOP_GET          a flow that ended  REMOVE
  *                                a living one       left alone
  *                                ENOENT             removed
  *   REMOVE      KOP_DELETE       any                removed
+ *
+ * (of expectations with KOP_EXP_GET and KOP_EXP_DELETE; one of another master is not ours)
  *
  * and any other error is a failure. An update that nobody looked before may be
  * refused; then it is looked, and tried once more.
@@ -114,6 +123,10 @@ size_t attempt_emit(const struct attempts *as, struct attempt *it, struct kernel
 		return emit_replace(as, it, ops, room);
 	case STAGE_FIND_ORIG:
 	case STAGE_LOOK:
+		if (it->is_expect) {
+			put_expect(as, it, KOP_EXP_GET, ops);
+			return 1;
+		}
 		inject_key_orig(&it->flow, &start_op(as, it, KOP_GET, ops)->flow);
 		return 1;
 	case STAGE_FIND_REPLY:
@@ -258,11 +271,29 @@ static enum attempt_end on_update(struct attempt *it, int err)
 
 static enum attempt_end on_expect(struct attempt *it, int err)
 {
-	if (err == -EEXIST && !it->looked_orig) {
-		it->looked_orig = true;
-		return go_on(it, STAGE_REPLACE);
-	}
+	if (err == -EEXIST && !it->looked_orig)
+		return go_on(it, STAGE_FIND_ORIG);
 	return err ? fail(it, err) : go_on(it, STAGE_LIFETIME);
+}
+
+/*
+ * The kernel finds an expectation by what it expects alone, whoever's it is. Of two
+ * masters that announce the same, the one to end later has spoken later.
+ */
+static enum attempt_end on_expect_get(struct attempt *it, const struct kernel_op *op)
+{
+	const bool leaving = it->stage == STAGE_LOOK;
+	const bool ours = tuple_equal(&op->expect.master, &it->expect.master);
+	const bool younger = op->expect.timeout > (uint64_t)it->expected + INJECT_SLACK;
+
+	it->looked_orig = true;
+	if (op->err == -ENOENT)
+		return leaving ? ATTEMPT_REMOVED : go_on(it, STAGE_CREATE);
+	if (op->err)
+		return fail(it, op->err);
+	if (leaving)
+		return !ours || younger ? ATTEMPT_LIVES : go_on(it, STAGE_REMOVE);
+	return ours || !younger ? go_on(it, STAGE_REPLACE) : fail(it, -EEXIST);
 }
 
 enum attempt_end attempts_judge(struct attempts *as, const struct kernel_op *op,
@@ -287,6 +318,8 @@ enum attempt_end attempts_judge(struct attempts *as, const struct kernel_op *op,
 	case KOP_EXP_UPDATE:
 		/* It may have been used, or run out, already. */
 		return ATTEMPT_CREATED;
+	case KOP_EXP_GET:
+		return on_expect_get(it, op);
 	case KOP_EXP_CREATE:
 	default:
 		return on_expect(it, op->err);

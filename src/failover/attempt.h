@@ -41,7 +41,7 @@ struct attempt {
 	enum attempt_stage stage;
 	int err;
 	uint32_t tag;          /* the asker's own */
-	uint32_t expected;     /* LOOK: seconds left unless packets came, see inject_lives() */
+	uint32_t expected;     /* seconds left of what we wrote, or are about to write */
 	struct flow holder;    /* the kernel's flow, once one was found */
 	union {
 		struct flow flow;

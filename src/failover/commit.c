@@ -32,13 +32,11 @@ struct commit {
 	struct attempts as;
 };
 
-uint32_t commit_lifetime(const struct commit_params *p, tick_t now, bool has_timeout,
-			 uint32_t timeout, tick_t updated)
+static uint32_t time_left(const struct commit_params *p, tick_t now, bool has_timeout,
+			  uint32_t timeout, tick_t updated)
 {
 	tick_t age;
 
-	if (p->timeout)
-		return p->timeout;
 	if (!has_timeout)
 		return INJECT_LIFETIME_UNKNOWN;
 	age = tick_since(now, updated) / TICK_SEC;
@@ -47,6 +45,12 @@ uint32_t commit_lifetime(const struct commit_params *p, tick_t now, bool has_tim
 	if (p->owner_heard > tick_add(updated, timeout * TICK_SEC))
 		return INJECT_LIFETIME_UNKNOWN;
 	return 0;
+}
+
+uint32_t commit_lifetime(const struct commit_params *p, tick_t now, bool has_timeout,
+			 uint32_t timeout, tick_t updated)
+{
+	return p->timeout ? p->timeout : time_left(p, now, has_timeout, timeout, updated);
 }
 
 /* The cache a phase walks over, NULL if it is left out. */
@@ -214,8 +218,9 @@ static bool ready_expect(struct commit *c, tick_t now, cache_ref ref, struct att
 	uint32_t life;
 
 	cache_get(c->p.expects, ref, e);
-	life = commit_lifetime(&c->p, now, e->has & EXPECT_HAS_TIMEOUT, e->timeout,
-			       cache_updated(c->p.expects, ref));
+	it->expected = time_left(&c->p, now, e->has & EXPECT_HAS_TIMEOUT, e->timeout,
+				 cache_updated(c->p.expects, ref));
+	life = c->p.timeout ? c->p.timeout : it->expected;
 	if (!life) {
 		c->st.expects_expired++;
 		return false;

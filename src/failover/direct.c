@@ -292,7 +292,7 @@ static void ready_flow(struct direct *d, tick_t now, uint32_t w, cache_ref ref, 
 	it->renew = (w & COPY) != 0;
 }
 
-static void ready_expect(struct direct *d, const struct zone_set *zones, uint32_t w,
+static void ready_expect(struct direct *d, tick_t now, const struct zone_set *zones, uint32_t w,
 			 cache_ref ref, struct attempt *it)
 {
 	const struct side *s = &d->side[1];
@@ -301,7 +301,8 @@ static void ready_expect(struct direct *d, const struct zone_set *zones, uint32_
 	cache_get(s->c, ref, x);
 	inject_prepare_expect(x, lifetime(x->has & EXPECT_HAS_TIMEOUT, x->timeout));
 	attempt_locate(x, d->side[0].c, zones);
-	it->stage = w & ENDED ? STAGE_REMOVE : STAGE_CREATE;
+	it->stage = w & ENDED ? STAGE_LOOK : STAGE_CREATE;
+	it->expected = w & ENDED ? left(w, now, x->timeout) : x->timeout;
 }
 
 /* The first operation of an entry, if it needs one. */
@@ -321,7 +322,7 @@ static size_t begin(struct direct *d, tick_t now, const struct zone_set *zones, 
 	it->tag = ref;
 	it->patient = (*w >> TRIES_BIT & TRIES_MAX) < TRIES_MAX;
 	if (expect)
-		ready_expect(d, zones, *w, ref, it);
+		ready_expect(d, now, zones, *w, ref, it);
 	else
 		ready_flow(d, now, *w, ref, it);
 	*w = (*w & ~OTHER) | BUSY | KNOWN;
@@ -435,7 +436,7 @@ void direct_result(struct direct *d, tick_t now, const struct kernel_op *op,
 	} else {
 		count(d, it, end, before);
 		out->failed = end == ATTEMPT_FAILED || end == ATTEMPT_YIELDED;
-		out->lives = end == ATTEMPT_LIVES;
+		out->lives = end == ATTEMPT_LIVES && !it->is_expect;
 		if (out->failed || out->lives)
 			attempt_failure(it, &out->failure);
 	}

@@ -154,6 +154,18 @@ static void keep_seqadj(struct flow *ours, const struct flow *kernel)
 	}
 }
 
+/* A mark or labels that were cleared since, or are of an earlier life. */
+static void clear_left_over(struct flow *ours, const struct flow *kernel)
+{
+	const uint32_t left = kernel->has & ~ours->has & (FLOW_HAS_MARK | FLOW_HAS_LABELS);
+
+	if (left & FLOW_HAS_MARK)
+		ours->mark = 0;
+	if (left & FLOW_HAS_LABELS)
+		memset(ours->labels, 0, sizeof(ours->labels));
+	ours->has |= left;
+}
+
 static bool same_helper(const struct flow *a, const struct flow *b)
 {
 	return (a->has & b->has & FLOW_HAS_HELPER) &&
@@ -164,15 +176,13 @@ void inject_over(struct flow *ours, const struct flow *kernel, bool fixed_lifeti
 {
 	keep_progress(ours, kernel, fixed_lifetime);
 	keep_seqadj(ours, kernel);
+	clear_left_over(ours, kernel);
 	if (!same_helper(ours, kernel))
 		inject_drop_helper(ours);            /* EOPNOTSUPP, EBUSY */
 	inject_drop_master(ours);                    /* EOPNOTSUPP */
 	if (kernel->has & FLOW_HAS_STATUS)
 		ours->status |= kernel->status & STATUS_KEPT;
 }
-
-/* The answer of the kernel, and what we reckon with, are whole seconds. */
-#define LIVES_SLACK 2
 
 bool inject_lives(const struct flow *ours, const struct flow *kernel, uint32_t expected)
 {
@@ -185,7 +195,7 @@ bool inject_lives(const struct flow *ours, const struct flow *kernel, uint32_t e
 	if (kernel->orig.proto == IPP_TCP && (kernel->has & FLOW_HAS_STATE) &&
 	    (kernel->state == TCPS_SYN_SENT || kernel->state == TCPS_SYN_SENT2))
 		return true;                         /* we never write these */
-	return (kernel->has & FLOW_HAS_TIMEOUT) && kernel->timeout > (uint64_t)expected + LIVES_SLACK;
+	return (kernel->has & FLOW_HAS_TIMEOUT) && kernel->timeout > (uint64_t)expected + INJECT_SLACK;
 }
 
 #define KEY_BITS (FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_ZONE)

@@ -11,6 +11,9 @@
 /* Lifetime of a flow known to live, but not for how long (seconds). */
 #define INJECT_LIFETIME_UNKNOWN 60
 
+/* Seconds by which lifetimes told and read may differ: both are whole numbers. */
+#define INJECT_SLACK 2
+
 /*
  * The lifetime to give a flow of which this much is left. A GRE flow cannot be
  * refreshed once it is injected, so one in use gets an hour.

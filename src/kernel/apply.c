@@ -119,14 +119,23 @@ static int judge(struct kernel_applier *a, const struct kernel_op *op, int err)
 	return err;
 }
 
+static bool asks(const struct kernel_op *op)
+{
+	return op->kind == KOP_GET || op->kind == KOP_EXP_GET;
+}
+
 /* What a GET was for; the question stays as it was if the answer is no good. */
 static void take_entry(struct kernel_op *op, const uint8_t *msg, size_t len)
 {
+	struct expect x;
 	struct flow f;
 
 	op->err = -EBADMSG;
-	if (conv_flow(msg, len, &f) == 0) {
+	if (op->kind == KOP_GET && conv_flow(msg, len, &f) == 0) {
 		op->flow = f;
+		op->err = 0;
+	} else if (op->kind == KOP_EXP_GET && conv_expect(msg, len, &x) == 0) {
+		op->expect = x;
 		op->err = 0;
 	}
 }
@@ -144,7 +153,7 @@ static bool answer(struct kernel_applier *a, struct kernel_op *ops, size_t n, si
 	if (i >= n)
 		return false;   /* of an earlier batch that failed half way */
 	if (h.nlmsg_type != NLMSG_ERROR) {
-		if (ops[i].kind == KOP_GET)
+		if (asks(&ops[i]))
 			take_entry(&ops[i], msg, len);
 		return false;
 	}
@@ -200,7 +209,7 @@ static void settle(struct kernel_applier *a, struct kernel_op *ops, size_t n, in
 {
 	for (size_t i = 0; i < n; i++) {
 		if (ops[i].err == PENDING)
-			ops[i].err = err ? err : ops[i].kind == KOP_GET ? -EPROTO : 0;
+			ops[i].err = err ? err : asks(&ops[i]) ? -EPROTO : 0;
 		if (ops[i].err)
 			a->stats.failed++;
 	}

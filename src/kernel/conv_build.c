@@ -381,9 +381,9 @@ static void put_expect_op(struct buf *b, const struct kernel_op *op)
 	put_tuple(b, CTA_EXPECT_TUPLE, &e->tuple, 0);
 	if ((e->has & EXPECT_HAS_ZONE) && e->zone)
 		attr_put16(b, CTA_EXPECT_ZONE, e->zone);
-	if (op->kind != KOP_EXP_DELETE)
+	if (op->kind == KOP_EXP_CREATE || op->kind == KOP_EXP_UPDATE)
 		put_expect_create(b, e);
-	else if (e->has & EXPECT_HAS_ID)
+	else if (op->kind == KOP_EXP_DELETE && (e->has & EXPECT_HAS_ID))
 		attr_put32(b, CTA_EXPECT_ID, e->id);
 }
 
@@ -394,6 +394,7 @@ static bool usable(const struct kernel_op *op)
 	case KOP_EXP_UPDATE:
 		return expect_has_key(&op->expect);
 	case KOP_EXP_DELETE:
+	case KOP_EXP_GET:
 		return (op->expect.has & EXPECT_HAS_TUPLE) &&
 		       addr_len(op->expect.tuple.family) != 0;
 	default:
@@ -416,6 +417,7 @@ static void header_of(const struct kernel_op *op, struct nlmsghdr *h)
 				     NLM_F_CREATE | NLM_F_EXCL },
 		[KOP_EXP_DELETE] = { NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_DELETE, 0 },
 		[KOP_EXP_UPDATE] = { NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_NEW, 0 },
+		[KOP_EXP_GET] = { NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_GET, 0 },
 	};
 
 	h->nlmsg_type = (uint16_t)(how[op->kind].subsys << 8 | how[op->kind].type);

@@ -178,6 +178,7 @@ void kernel_op(struct world *w, uint8_t node, struct kernel_op *op)
 	case KOP_EXP_CREATE:
 	case KOP_EXP_DELETE:
 	case KOP_EXP_UPDATE:
+	case KOP_EXP_GET:
 		op->err = -ENOENT;
 		break;
 	}

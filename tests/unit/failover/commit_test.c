@@ -351,6 +351,39 @@ Test(commit, an_expectation_that_exists_is_renewed)
 	cr_assert_eq(fx.st.expects_new, 0);
 }
 
+/* Two masters announce the same: the kernel finds either by it. */
+Test(commit, an_expectation_of_another_master_goes_by_age)
+{
+	static const struct {
+		uint32_t theirs, fixed;
+		bool replaced;
+	} cases[] = {
+		{ 250, 0, true }, { 350, 0, false }, { 250, 100, true }, { 350, 900, false },
+	};
+	struct expect e, other;
+	struct flow f;
+
+	tcp(1, &f);
+	helper(&f, "ftp");
+	keep(&f);
+	expectation(1, &e);
+	keep_expect(&e);
+	other = e;
+	other.master.sport++;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&fx.table, 0, sizeof(fx.table));
+		other.timeout = cases[i].theirs;
+		fx.table.expects[fx.table.nexpects++] = other;
+		fx.params.timeout = cases[i].fixed;
+		run(NOW, 64);
+		cr_assert_eq(fx.table.nexpects, 1);
+		cr_assert_eq(tuple_equal(&fx.table.expects[0].master, &e.master),
+			     cases[i].replaced, "case %zu", i);
+		cr_assert_eq(fx.st.expects_new, cases[i].replaced);
+		cr_assert_eq(fx.st.expects_failed_by[COMMIT_BUSY], !cases[i].replaced);
+	}
+}
+
 Test(commit, w12_an_expectation_keeps_all_it_has)
 {
 	struct expect e;

@@ -442,6 +442,37 @@ Test(direct, expectations_follow_their_master_and_go)
 	cr_assert_eq(failures, 0);
 }
 
+/* A phone registered again, over this node, before its registration with the owner ran out. */
+Test(direct, an_expectation_that_lives_here_survives_its_owner)
+{
+	struct expect x;
+	struct flow m;
+	cache_ref ref;
+
+	tcp(1, &m);
+	helper(&m, "ftp");
+	say(&m);
+	for (int again = 0; again < 2; again++) {
+		expectation(1, &x);
+		cr_assert_eq(cache_add(fx.expects, now, &x, &ref), 0);
+		direct_put(direct, true, ref, false);
+		work(64);
+		cr_assert_eq(fx.table.nexpects, 1);
+		now += SECS(100);
+		if (again)
+			fx.table.expects[0].master.sport++;
+		else
+			fx.table.expects[0].timeout = 300;
+		direct_end(direct, true, ref);
+		work(64);
+		cr_assert_eq(fx.table.nexpects, 1, "%d", again);
+		cr_assert_eq(cache_count(fx.expects), 0);
+		fx.table.expects[0] = x;
+	}
+	cr_assert_eq(lives, 0, "for flows alone");
+	cr_assert_eq(failures, 0);
+}
+
 Test(direct, many_in_small_batches)
 {
 	struct flow f;

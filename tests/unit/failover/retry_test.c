@@ -158,6 +158,23 @@ Test(retry, an_update_keeps_sequence_offsets_that_grew)
 	cr_assert_eq(in_kernel(&f)->seqadj[1].after, 4);
 }
 
+Test(retry, an_update_clears_the_mark_and_the_labels_of_the_past)
+{
+	struct flow f, k;
+
+	tcp(1, &f);
+	keep(&f);
+	k = f;
+	k.has |= FLOW_HAS_MARK | FLOW_HAS_LABELS;
+	k.mark = 5;
+	k.labels[0] = 6;
+	table_put(&fx.table, &k);
+	run(NOW, 64);
+	cr_assert_eq(fx.st.flows_updated, 1);
+	cr_assert_eq(in_kernel(&f)->mark, 0);
+	cr_assert_eq(in_kernel(&f)->labels[0], 0);
+}
+
 /* Sequence numbers begin anywhere, also where they look older than none. */
 Test(retry, a_direction_shifted_for_the_first_time_is_the_later_one)
 {
@@ -434,7 +451,7 @@ Test(retry, a_race_that_cannot_be_won_ends)
 	fx.table.before = squat;
 	run(NOW, 64);
 	cr_assert_eq(fx.st.flows_skipped, 1);
-	for (i = 0; i <= KOP_EXP_UPDATE; i++)
+	for (i = 0; i <= KOP_EXP_GET; i++)
 		sum += fx.table.ops[i];
 	cr_assert_leq(sum, 12, "%u operations for one flow", sum);
 }

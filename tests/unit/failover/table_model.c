@@ -187,12 +187,13 @@ static int get(struct table *t, struct flow *f)
 	return 0;
 }
 
+/* By what is expected alone, as a kernel does. */
 static int exp_index(const struct table *t, const struct expect *e)
 {
 	uint32_t i;
 
 	for (i = 0; i < t->nexpects; i++) {
-		if (expect_same(&t->expects[i], e))
+		if (tuple_equal(&t->expects[i].tuple, &e->tuple) && t->expects[i].zone == e->zone)
 			return (int)i;
 	}
 	return -1;
@@ -234,6 +235,16 @@ static int exp_delete(struct table *t, const struct expect *e)
 	return 0;
 }
 
+static int exp_get(struct table *t, struct expect *e)
+{
+	int i = exp_index(t, e);
+
+	if (i < 0)
+		return -ENOENT;
+	*e = t->expects[i];
+	return 0;
+}
+
 void table_apply(struct table *t, struct kernel_op *op)
 {
 	if (t->before)
@@ -260,6 +271,9 @@ void table_apply(struct table *t, struct kernel_op *op)
 		break;
 	case KOP_EXP_UPDATE:
 		op->err = exp_update(t, &op->expect);
+		break;
+	case KOP_EXP_GET:
+		op->err = exp_get(t, &op->expect);
 		break;
 	}
 }

@@ -32,7 +32,7 @@ struct table {
 	struct expect expects[TABLE_EXPECTS];
 	uint32_t nexpects;
 	uint32_t ids;
-	uint32_t ops[KOP_EXP_UPDATE + 1];
+	uint32_t ops[KOP_EXP_GET + 1];
 	/* Called before an operation is carried out, may change the table. */
 	void (*before)(struct table *t, const struct kernel_op *op);
 	int fail_creates;          /* errno for every creation, 0 = none */

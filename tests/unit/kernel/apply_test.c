@@ -437,8 +437,15 @@ Test(apply, expectations)
 	cr_assert_eq(ops[0].err, 0);
 	cr_assert_eq(ops[1].err, 0);
 	cr_assert_eq(ops[2].err, -EEXIST);
+	ops[2] = (struct kernel_op){ .kind = KOP_EXP_GET, .expect = ops[1].expect };
+	ops[2].expect.has = EXPECT_HAS_TUPLE | (ops[1].expect.has & EXPECT_HAS_ZONE);
+	cr_assert_eq(fixture_apply(a, &ops[2]), 0);
+	cr_assert(tuple_equal(&ops[2].expect.master, &ops[1].expect.master));
+	cr_assert(ops[2].expect.has & EXPECT_HAS_TIMEOUT);
 	ops[1].kind = KOP_EXP_DELETE;
 	cr_assert_eq(fixture_apply(a, &ops[1]), 0);
+	cr_assert_eq(fixture_apply(a, &ops[1]), -ENOENT);
+	ops[1].kind = KOP_EXP_GET;
 	cr_assert_eq(fixture_apply(a, &ops[1]), -ENOENT);
 	kernel_applier_free(a);
 }

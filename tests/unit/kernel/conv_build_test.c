@@ -601,7 +601,7 @@ Test(conv_build, nothing_without_a_key)
 	op = expect_op(KOP_EXP_DELETE);
 	op.expect.has &= ~EXPECT_HAS_TUPLE;
 	cr_assert_eq(conv_build(&op, 1, r.bytes, sizeof(r.bytes)), -EINVAL);
-	op = expect_op(KOP_EXP_DELETE);
+	op = expect_op(KOP_EXP_GET);
 	op.expect.tuple.family = FAM_NONE;
 	cr_assert_eq(conv_build(&op, 1, r.bytes, sizeof(r.bytes)), -EINVAL);
 	op = expect_op(KOP_EXP_CREATE);
