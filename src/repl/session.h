@@ -100,8 +100,8 @@ struct repl {
 	struct window win;
 	uint32_t win_objects;    /* objects among win.count */
 	tick_t last_ack;         /* last progress */
-	bool acked;              /* there was any */
-	tick_t first_heard;      /* valid once st.heard */
+	bool acked;              /* there was any in the peer's present life */
+	tick_t first_heard;      /* in that life; valid once st.heard */
 	tick_t hold_at;          /* objects are held back until then, or for an ACK */
 	tick_t pace_at;          /* the pace holds objects back until then */
 	struct ratelim pace;

@@ -158,6 +158,8 @@ void unacked_reset(struct repl *r)
 	uint32_t h, seq = r->win.base;
 
 	r->bulk.whole = false;
+	r->acked = false;                        /* it may run in another mode now */
+	r->first_heard = r->st.last_heard;
 	while ((h = window_find(&r->win, &seq))) {
 		const struct node *n = node_at(r, seq, h);
 

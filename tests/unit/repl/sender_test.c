@@ -354,6 +354,33 @@ Test(sender, hold_does_not_wait_for_a_peer_that_never_acknowledges)
 	stop();
 }
 
+/* It acknowledged in a life before: what counts is the present one. */
+Test(sender, hold_does_not_wait_for_a_peer_that_has_changed_its_mode)
+{
+	struct repl_params p = rig_ftfw(1000, REPL_CURES_ALL);
+	tick_t now = SEC(10);
+
+	p.resend_limit = 100;
+	rig_init(&g, &p, now);
+	g.limit = 200;
+	rig_change(&g, 0);
+	said(now);
+	rig_control(&g, now, 500, WIRE_F_ACK | HB, 1000, 1000);
+	said(now);
+	now += SEC(100);
+	rig_control(&g, now, 7, WIRE_F_ALIVE | WIRE_F_HELLO, 0, 0);
+	said(now);
+	for (uint32_t i = 1; i < 151; i++)
+		rig_change(&g, i);
+	said(now);
+	pass(now + SEC(5));
+	cr_assert_lt(rig_stats(&g).window_full, 10, "held back so far");
+	rig_control(&g, now + SEC(11), 8, WIRE_F_ALIVE | WIRE_F_HELLO, 0, 0);
+	pass(now + SEC(14));
+	cr_assert_geq(rig_stats(&g).window_full, 50, "sent though the oldest had to go");
+	stop();
+}
+
 /* ---- pace ---- */
 
 static uint32_t first_burst(uint32_t cures)
