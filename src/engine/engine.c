@@ -54,6 +54,7 @@ struct engine *engine_new(const struct engine_params *p, tick_t now)
 	e->poll_at = p->poll_secs ? tick_add(now, p->poll_secs * TICK_SEC) : TICK_NEVER;
 	e->refresh_at = p->refresh_time || p->cache_timeout ? now : TICK_NEVER;
 	ratelim_init(&e->full_log, 1, 1);
+	ratelim_init(&e->ext_full_log, 1, 1);
 	ratelim_init(&e->resync_log, 5, 1);
 	ratelim_init(&e->commit_log, 20, 5);
 	e->flows = make_cache(e, &pack_flow, p->npeers);
@@ -111,7 +112,10 @@ void engine_post(struct engine *e, enum effect_kind k, uint64_t tag)
 {
 	const uint32_t max = sizeof(e->effects) / sizeof(e->effects[0]);
 
-	/* Bounded by the jobs that can be under way: one commit, DUMP_QUEUE dumps. */
+	/*
+	 * Bounded by what can end between two calls of engine_effect(): one commit,
+	 * DUMP_QUEUE dumps, RESYNC_WAITS.
+	 */
 	assert(e->neffects < max);
 	e->effects[e->neffects++] = (struct effect){ .kind = k, .tag = tag };
 }

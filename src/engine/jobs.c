@@ -64,7 +64,8 @@ static void dump_next(struct engine *e)
 int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_t tag)
 {
 	for (uint32_t i = 0; i < e->ndumps && !tag; i++)
-		if (!e->dumps[i].started && e->dumps[i].purpose == purpose && e->dumps[i].expects == expects)
+		if (!e->dumps[i].started && e->dumps[i].purpose == purpose &&
+		    e->dumps[i].expects == expects)
 			return 0;
 	if (e->ndumps == DUMP_QUEUE) {
 		log_error(e->p.log, "too many requests for the kernel's tables are waiting, "
@@ -76,7 +77,9 @@ int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_
 		if (!e->deleteq)
 			return -ENOMEM;
 	}
-	e->dumps[e->ndumps++] = (struct dump_job){ .purpose = purpose, .expects = expects, .tag = tag };
+	e->dumps[e->ndumps++] = (struct dump_job){
+		.purpose = purpose, .expects = expects, .tag = tag,
+	};
 	dump_next(e);
 	return 1;
 }

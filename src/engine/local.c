@@ -41,19 +41,26 @@ void local_drop(struct engine *e, uint32_t kind, cache_ref ref)
 	cache_del(c, ref);
 }
 
+static void drop_idle(struct engine *e, uint32_t kind)
+{
+	struct cache *c = table(e, kind);
+	struct cache_walk w = { 0 };
+	uint32_t all = UINT32_MAX;
+	cache_ref ref;
+
+	while ((ref = cache_walk_next(c, &w, &all))) {
+		const bool waits = e->p.no_internal || (*cache_flags(c, ref) & ENTRY_DEAD);
+
+		if (waits && !any_slot(e, cache_slots(c, ref)))
+			local_drop(e, kind, ref);
+	}
+}
+
 void local_drop_idle(struct engine *e)
 {
-	for (uint32_t kind = OBJ_FLOW; kind <= OBJ_EXPECT; kind++) {
-		struct cache_walk w = { 0 };
-		uint32_t all = UINT32_MAX;
-		cache_ref ref;
-
-		while ((e->count[kind].dead || e->p.no_internal) && (ref = cache_walk_next(table(e, kind), &w, &all)))
-			if ((e->p.no_internal ||
-			     (*cache_flags(table(e, kind), ref) & ENTRY_DEAD)) &&
-			    !any_slot(e, cache_slots(table(e, kind), ref)))
-				local_drop(e, kind, ref);
-	}
+	for (uint32_t kind = OBJ_FLOW; kind <= OBJ_EXPECT; kind++)
+		if (e->count[kind].dead || e->p.no_internal)
+			drop_idle(e, kind);
 }
 
 void local_drop_sent(struct engine *e, uint32_t kind, cache_ref ref)

@@ -173,8 +173,10 @@ struct engine {
 	tick_t last_commit_took, last_commit_at;
 	struct ratelim commit_log;
 
-	/* kernel flush */
-	/* kernel ids of flows, or expectations, that ended during a dump: entries on their way are of the past */
+	/*
+	 * Kernel ids of flows, or expectations, that ended during a dump: entries on
+	 * their way are of the past.
+	 */
 	uint32_t ended[ENDED_MAX];
 	uint32_t nended;
 
@@ -198,7 +200,7 @@ struct engine {
 	uint32_t neffects;
 
 	uint8_t copies_turn;                   /* whose copies are written next */
-	struct ratelim full_log, resync_log;
+	struct ratelim full_log, ext_full_log, resync_log;
 	struct engine_stats st;                /* the counters that live here */
 };
 

@@ -3,8 +3,9 @@
  * Walks that never end: announcing every cached entry again (RefreshTime) and
  * forgetting what a peer has not confirmed for long (CacheTimeout). Both are for
  * sessions without acknowledgements (ALARM). One walk ends: a peer that turns out
- * to understand more is told again what it could not be told before. Instead of a timer per entry, a walk
- * goes round the cache at the pace that the period asks for, a slice each STEP.
+ * to understand more is told again what it could not be told before. Instead of a
+ * timer per entry, a walk goes round the cache at the pace that the period asks
+ * for, a slice each STEP.
  */
 #include <assert.h>
 #include "priv.h"

@@ -47,6 +47,15 @@ static void count_bad(struct peer *p, int err)
 	}
 }
 
+static void note_full(struct engine *e, tick_t now, const struct peer *p, int err)
+{
+	if (ratelim_ok(&e->ext_full_log, now))
+		log_warning(e->p.log, "external cache%s%s: %s: what the peer tells of more flows is lost "
+			    "(limit %u entries, %u refused in a row before this line)",
+			    peer_word(p, " of peer "), p->name, err_text(err), e->p.cache_limit,
+			    (unsigned int)e->ext_full_log.suppressed);
+}
+
 static void count_add(struct side_counts *n, int err)
 {
 	if (err == 0)
@@ -67,7 +76,8 @@ static cache_ref find(const struct peer *p, uint32_t kind, const void *obj, bool
 }
 
 /* Store obj, which is complete (fresh) or to be kept as it is, as confirmed now. */
-static cache_ref store(tick_t now, struct peer *p, uint32_t kind, cache_ref ref, const void *obj)
+static cache_ref store(struct engine *e, tick_t now, struct peer *p, uint32_t kind, cache_ref ref,
+		       const void *obj)
 {
 	struct cache *c = kind == OBJ_FLOW ? p->flows : p->expects;
 	struct side_counts *n = &p->count[kind];
@@ -76,6 +86,8 @@ static cache_ref store(tick_t now, struct peer *p, uint32_t kind, cache_ref ref,
 	if (!ref) {
 		err = cache_add(c, now, obj, &ref);
 		count_add(n, err);
+		if (err)
+			note_full(e, now, p, err);
 	} else {
 		err = cache_set(c, now, ref, obj);
 		if (err == 0)
@@ -150,16 +162,17 @@ static bool other_life(const struct flow *was, const struct flow *f)
 }
 
 /* f takes the place of what was told before, and of what was written into the kernel. */
-static void replace_copy(tick_t now, struct peer *p, cache_ref ref, bool ceded,
+static void replace_copy(struct engine *e, tick_t now, struct peer *p, cache_ref ref,
 			 const struct flow *f)
 {
+	const bool ceded = local_cede(e, f);
 	struct flow was, x = *f;
 	bool other;
 
 	cache_get(p->flows, ref, &was);
 	other = other_life(&was, f);
 	x.has |= was.has & (FLOW_HAS_MARK | FLOW_HAS_LABELS);  /* 0 is not told */
-	store(now, p, OBJ_FLOW, ref, &x);
+	store(e, now, p, OBJ_FLOW, ref, &x);
 	if (other && !ceded)
 		direct_put_other(p->direct, ref);
 	else
@@ -182,12 +195,12 @@ static void apply_flow(struct engine *e, tick_t now, struct peer *p, uint8_t typ
 	if (type == WIRE_CT_UPDATE && ref && !leaving) {
 		cache_get(p->flows, ref, &cur);
 		flow_merge(&cur, f);
-		store(now, p, OBJ_FLOW, ref, &cur);
+		store(e, now, p, OBJ_FLOW, ref, &cur);
 	} else if (p->direct && ref) {
-		replace_copy(now, p, ref, local_cede(e, f), f);
+		replace_copy(e, now, p, ref, f);
 		return;
 	} else {
-		ref = store(now, p, OBJ_FLOW, ref, f);
+		ref = store(e, now, p, OBJ_FLOW, ref, f);
 	}
 	if (p->direct && ref)
 		direct_put(p->direct, false, ref, local_cede(e, f));
@@ -210,7 +223,8 @@ static void forget_zoneless(struct peer *p, const struct expect *x)
 		erase(p, OBJ_EXPECT, ref);
 }
 
-static void apply_expect(tick_t now, struct peer *p, uint8_t type, const struct expect *x)
+static void apply_expect(struct engine *e, tick_t now, struct peer *p, uint8_t type,
+			 const struct expect *x)
 {
 	cache_ref ref = cache_find(p->expects, x);
 
@@ -220,7 +234,7 @@ static void apply_expect(tick_t now, struct peer *p, uint8_t type, const struct 
 		erase(p, OBJ_EXPECT, ref);
 		return;
 	}
-	ref = store(now, p, OBJ_EXPECT, ref, x);
+	ref = store(e, now, p, OBJ_EXPECT, ref, x);
 	if (p->direct && ref)
 		direct_put(p->direct, true, ref, false);
 }
@@ -239,7 +253,7 @@ static void apply_body(struct engine *e, tick_t now, struct peer *p, const struc
 	} else if (m->h.type <= WIRE_EXP_DESTROY) {
 		err = wire_expect_decode(&wp, m->body, m->body_len, &x);
 		if (!err)
-			apply_expect(now, p, m->h.type, &x);
+			apply_expect(e, now, p, m->h.type, &x);
 	} else {
 		p->net.bad_type++;
 		return;

@@ -374,6 +374,29 @@ Test(engine, flush_forgets_what_is_in_flight)
 	pair_free(&p);
 }
 
+Test(engine, full_external_cache_says_so_once)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct engine_stats st;
+	struct pair p;
+
+	pb.cache_limit = 10;
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(3));
+	log_lines = 0;
+	for (uint16_t i = 1; i <= 30; i++) {
+		struct flow f = tcp_flow(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	pump(&p);
+	engine_get_stats(p.b, &st);
+	cr_assert_eq(st.cache[ECACHE_EXTERNAL].add_full, 20);
+	cr_assert_eq(log_lines, 1);
+	cr_assert(strstr(last_log, "external cache: "), "%s", last_log);
+	pair_free(&p);
+}
+
 /* The node works on, and nobody hears what it says. */
 static void a_alone_for(struct pair *p, tick_t d)
 {
