@@ -42,8 +42,8 @@ struct kernel_events_stats {
 struct kernel_events;
 
 /*
- * Subscribe. log (may be NULL, borrowed for this call) gets a notice when the
- * wanted buffer size is not used. NULL: *err says why (negated errno).
+ * Subscribe. log (may be NULL, borrowed) gets a notice of the size of the buffer,
+ * now and whenever it changes, and when the wanted one is not used. NULL: *err says why (negated errno).
  */
 struct kernel_events *kernel_events_new(const struct kernel_events_params *p,
 					const struct log *log, int *err);

@@ -130,6 +130,15 @@ static void filter_events(struct daemon *d)
 		log_info(d->log, "events are filtered in user space alone: %s", err_text(err));
 }
 
+static void say_filter(const struct daemon *d)
+{
+	const struct config_filter *f = &d->cfg->filter;
+
+	if (f->proto_policy != FILTER_ABSENT || f->addr_policy != FILTER_ABSENT ||
+	    f->state_policy != FILTER_ABSENT)
+		log_notice(d->log, "using %s-space event filtering", f->kernelspace ? "kernel" : "user");
+}
+
 int tables_change(struct daemon *d)
 {
 	const struct kernel_events_params p = events_params(d->cfg);
@@ -154,6 +163,7 @@ int tables_open(struct daemon *d)
 	}
 	if (d->cfg->general.poll_secs)
 		return 0;                      /* the tables are read from time to time */
+	say_filter(d);
 	t->events = kernel_events_new(&p, d->log, &err);
 	if (!t->events) {
 		log_error(d->log, "can't listen to conntrack events: %s", err_text(err));

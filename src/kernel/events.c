@@ -27,6 +27,7 @@ struct kernel_events {
 	struct nlsock sk;
 	struct nlrx *rx;
 	uint32_t max_growth;
+	const struct log *log;  /* borrowed */
 	bool drained;           /* the last read left the queue empty */
 	bool overrun;           /* seen, not yet passed on */
 	struct kernel_events_stats stats;
@@ -60,6 +61,13 @@ static void set_buffer(struct nlsock *s, const struct kernel_events_params *p,
 		log_notice(log, "event buffer is %u bytes instead of %u", got, p->buffer);
 }
 
+/* In the words that monitoring knows. */
+static void say_size(const struct kernel_events *ev, const char *how)
+{
+	log_notice(ev->log, "netlink event socket buffer size has been %s to %u bytes", how,
+		   nlsock_rcvbuf(&ev->sk));
+}
+
 static unsigned int groups_of(const struct kernel_events_params *p)
 {
 	unsigned int g = NF_NETLINK_CONNTRACK_NEW | NF_NETLINK_CONNTRACK_UPDATE |
@@ -79,6 +87,7 @@ struct kernel_events *kernel_events_new(const struct kernel_events_params *p,
 	*err = -ENOMEM;
 	if (!ev)
 		return NULL;
+	ev->log = log;
 	ev->max_growth = p->max_growth;
 	ev->rx = nlrx_new(BATCH, EVENT_MAX);
 	if (!ev->rx)
@@ -86,10 +95,14 @@ struct kernel_events *kernel_events_new(const struct kernel_events_params *p,
 	*err = nlsock_open(&ev->sk, groups_of(p));
 	if (*err)
 		goto out;
-	set_buffer(&ev->sk, p, log);
 	*err = p->reliable ? set_reliable(&ev->sk, true) : 0;
-	if (!*err)
-		return ev;
+	if (*err)
+		goto out;
+	if (p->reliable)
+		log_notice(log, "reliable ctnetlink event delivery is ENABLED.");
+	set_buffer(&ev->sk, p, log);
+	say_size(ev, "set");
+	return ev;
 out:
 	kernel_events_free(ev);
 	return NULL;
@@ -107,12 +120,15 @@ void kernel_events_free(struct kernel_events *ev)
 int kernel_events_change(struct kernel_events *ev, const struct kernel_events_params *p,
 			 const struct log *log)
 {
+	const uint32_t had = nlsock_rcvbuf(&ev->sk);
 	int err = set_reliable(&ev->sk, p->reliable);
 
 	if (err)
 		return err;
 	ev->max_growth = p->max_growth;
 	set_buffer(&ev->sk, p, log);
+	if (nlsock_rcvbuf(&ev->sk) != had)
+		say_size(ev, "set");
 	return 0;
 }
 
@@ -148,12 +164,16 @@ int kernel_events_fd(const struct kernel_events *ev)
 /* Double the buffer, up to the maximum; a size we cannot have stops it too. */
 static void grow(struct kernel_events *ev)
 {
-	uint64_t want = (uint64_t)nlsock_rcvbuf(&ev->sk) * 2;
+	const uint32_t had = nlsock_rcvbuf(&ev->sk);
+	uint64_t want = (uint64_t)had * 2;
 
 	if (want > ev->max_growth)
 		want = ev->max_growth;
-	if (want > nlsock_rcvbuf(&ev->sk))
-		(void)nlsock_set_rcvbuf(&ev->sk, (uint32_t)want);
+	if (want <= had)
+		return;
+	want = nlsock_set_rcvbuf(&ev->sk, (uint32_t)want);
+	if (want > had)
+		say_size(ev, want / 2 == had ? "doubled" : "set");
 }
 
 /* What a message announces; false if it is no event. */

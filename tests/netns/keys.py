@@ -72,6 +72,27 @@ def keys_event_buffer(ctx):
 
 
 @test(limit=60)
+def keys_start_words(ctx):
+    """What the log says at the start of how events are read, in the words of 1.4.x."""
+    size = "netlink event socket buffer size has been set to 2097152 bytes"
+    reliable = "reliable ctnetlink event delivery is ENABLED."
+    user, kernel = (f"using {where}-space event filtering" for where in ("user", "kernel"))
+    with Cluster(1, ctx.flowgen, ctx.note) as c:
+        node = one(ctx, c)
+        node.daemon.start()
+        assert said(node, size) and said(node, user), node.daemon.last_words()
+        assert not said(node, kernel) and not said(node, reliable), node.daemon.last_words()
+        node.daemon.ok("-k")
+        node.daemon.wait_end()
+        os.unlink(node.daemon.path("log"))
+        rewrite(node, add("NetlinkEventsReliable on"), ("From Userspace", "From Kernelspace"))
+        node.daemon.start()
+        assert said(node, reliable) and said(node, kernel), node.daemon.last_words()
+        assert not said(node, user), node.daemon.last_words()
+        c.stop()
+
+
+@test(limit=60)
 def keys_link_buffers(ctx):
     """Buffers of the link, beyond what the system allows others."""
     link = "Interface sync0"

@@ -211,19 +211,36 @@ Test(events, an_overrun_is_told_once_and_after_what_was_queued)
 	kernel_applier_free(a);
 }
 
+static void last_line(void *ctx, enum log_level level, const char *line)
+{
+	cr_assert_eq(level, LOG_LVL_NOTICE);
+	strcpy(ctx, line);
+}
+
+/* Monitoring knows the words. */
+#define SIZE_LINE "netlink event socket buffer size has been "
+
 Test(events, the_buffer_grows_up_to_its_maximum)
 {
 	struct kernel_events_params p = { .buffer = 16384, .max_growth = 50000 };
+	char line[1024] = "";
+	struct log log = { .emit = last_line, .ctx = line, .max = LOG_LVL_DEBUG };
 	struct kernel_applier *a;
 	struct kernel_events *ev;
+	int err;
 
 	NEEDS_ROOT();
 	a = fixture_applier();
-	ev = open_events(&p);
+	ev = kernel_events_new(&p, &log, &err);
+	cr_assert_not_null(ev);
+	cr_assert_str_eq(line, SIZE_LINE "set to 16384 bytes");
 	for (unsigned int i = 0; i < 4; i++) {
 		fixture_many(a, KOP_CREATE, 0, 200);
 		drain(ev);
 		cr_assert_eq(buffer_of(ev), i == 0 ? 32768 : 50000);
+		cr_assert_str_eq(line, i == 0 ? SIZE_LINE "doubled to 32768 bytes" :
+				 i == 1 ? SIZE_LINE "set to 50000 bytes" : "");
+		line[0] = '\0';
 		fixture_many(a, KOP_DELETE, 0, 200);
 		drain(ev);
 	}
@@ -248,12 +265,12 @@ Test(events, a_buffer_beyond_its_maximum_is_not_used)
 	NEEDS_ROOT();
 	plain = open_events(&(struct kernel_events_params){ 0 });
 	ev = kernel_events_new(&p, &log, &err);
-	cr_assert_eq(lines, 1);
+	cr_assert_eq(lines, 2);                /* that, and the size in use */
 	cr_assert_eq(buffer_of(ev), buffer_of(plain));
 	kernel_events_free(ev);
 	p.max_growth = p.buffer;
 	ev = kernel_events_new(&p, &log, &err);
-	cr_assert_eq(lines, 1);
+	cr_assert_eq(lines, 3);
 	cr_assert_eq(buffer_of(ev), 1u << 20);
 	kernel_events_free(ev);
 	kernel_events_free(plain);
