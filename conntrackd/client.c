@@ -166,7 +166,7 @@ static int health(const struct cli *cli, const struct config *c)
 /* The daemon's words, and success only if it took the configuration over. */
 static int reload(const struct cli *cli, const struct config *c)
 {
-	char reply[8192];
+	static char reply[65536];              /* more than the daemon has to say */
 	const int fd = memfd_create("reload", MFD_CLOEXEC);
 	bool done;
 
@@ -201,7 +201,8 @@ static int run_daemon(const struct cli *cli, struct config *c, struct config_msg
 	const int err = config_check_start(c, m);
 
 	for (size_t i = said; i < m->n; i++)
-		process_say(m->v[i].level, m->v[i].text);
+		if (!cli->background || m->v[i].level <= LOG_LVL_WARNING)
+			process_say(m->v[i].level, m->v[i].text);
 	return err < 0 ? EXIT_FAILURE : daemon_main(c, cli->config, cli->background);
 }
 

@@ -25,6 +25,7 @@ struct sinks;
 
 struct sinks_params {
 	bool console;              /* info, notice to stdout; warning, ERROR to stderr */
+	bool quiet;                /* the console gets warning and ERROR only */
 	const char *file;          /* copied; NULL or "": none */
 	int syslog;                /* facility (LOG_DAEMON ...), SINKS_NO_SYSLOG */
 	const char *syslog_path;   /* copied; NULL: SINKS_SYSLOG_PATH */

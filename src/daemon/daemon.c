@@ -207,12 +207,14 @@ void daemon_sinks_params(const struct config *c, struct sinks_params *p)
 	};
 }
 
-static int open_log(struct daemon *d)
+/* In the background only what goes wrong is said on the terminal, until it serves. */
+static int open_log(struct daemon *d, bool background)
 {
 	struct sinks_params p;
 	int err;
 
 	daemon_sinks_params(d->cfg, &p);
+	p.quiet = background;
 	err = sinks_open(&p, &d->sinks);
 
 	if (err < 0)
@@ -236,7 +238,7 @@ static void say_modes(const struct daemon *d)
 
 static int build(struct daemon *d, bool background)
 {
-	int err = open_log(d);
+	int err = open_log(d, background);
 
 	if (err < 0)
 		return err;

@@ -22,7 +22,7 @@
 
 struct sinks {
 	struct log log;
-	bool console;
+	bool console, quiet;
 	char *file;                      /* owned, NULL: none */
 	int file_fd;
 	int syslog;                      /* facility */
@@ -182,7 +182,7 @@ static void emit(void *ctx, enum log_level level, const char *line)
 	date(s, day);
 	snprintf(prefix, sizeof(prefix), "[%s] (pid=%d) [%s] ", day, (int)getpid(),
 		 log_level_name(level));
-	if (s->console)
+	if (s->console && (!s->quiet || level <= LOG_LVL_WARNING))
 		write_line(fd, prefix, line);
 	if (s->file_fd >= 0 && !write_line(s->file_fd, prefix, line))
 		s->stats.file_lost++;
@@ -234,6 +234,7 @@ int sinks_open(const struct sinks_params *p, struct sinks **out)
 		return -ENOMEM;
 	s->log = (struct log){ .emit = emit, .ctx = s, .max = p->max };
 	s->console = p->console;
+	s->quiet = p->quiet;
 	s->file_fd = -1;
 	s->syslog = p->syslog;
 	s->syslog_fd = -1;
