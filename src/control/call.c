@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -16,6 +17,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "control/proto.h"
+
+#define CALL_HEALTH 10      /* seconds */
 
 struct call {
 	int fd, out_fd;
@@ -58,7 +61,20 @@ static int send_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-static int connect_to(const char *path)
+/* A daemon that says nothing, or takes no more clients, is not waited for longer. */
+static int set_limit(int fd, uint32_t seconds)
+{
+	const struct timeval limit = { .tv_sec = seconds };
+
+	if (!seconds)
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int connect_to(const char *path, uint32_t seconds)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd, err;
@@ -68,12 +84,13 @@ static int connect_to(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+	err = set_limit(fd, seconds);
+	if (!err && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
 }
 
 static int send_request(const struct call *c, const struct control_request *rq)
@@ -142,26 +159,20 @@ static int copy_reply(struct call *c)
 	}
 }
 
-/* The daemon says nothing while we wait for it. */
-static int set_limit(int fd, uint32_t seconds)
+/* Monitoring wants an answer; other commands take the time they take. */
+static uint32_t limit_of(const struct control_request *rq)
 {
-	const struct timeval limit = { .tv_sec = seconds };
-
-	if (!seconds || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0)
-		return 0;
-	return -errno;
+	return rq->cmd == CONTROL_HEALTH ? CALL_HEALTH : rq->wait;
 }
 
 static int ask(struct call *c, const char *path, const struct control_request *rq)
 {
 	int err;
 
-	c->fd = connect_to(path);
+	c->fd = connect_to(path, limit_of(rq));
 	if (c->fd < 0)
 		return c->fd;
-	err = set_limit(c->fd, rq->wait);
-	if (!err)
-		err = send_request(c, rq);
+	err = send_request(c, rq);
 	/* It may have closed at once, but said why. */
 	if (!err || err == -EPIPE || err == -ECONNRESET)
 		err = copy_reply(c);
@@ -183,6 +194,10 @@ int control_call(const char *path, const struct control_request *rq, int out_fd,
 	*code = c.code;
 	if (!err && !c.classic && !c.answered)
 		str_copy(c.text, sizeof(c.text), "the daemon does not know this request, it is too old");
-	str_copy(errbuf, errcap, err ? err_text(err) : c.code == CONTROL_CODE_OK ? "" : c.text);
+	if (c.fd < 0)
+		snprintf(errbuf, errcap, "can't connect: is conntrackd running? appropriate "
+			 "permissions? (%s: %s)", path, err_text(err));
+	else
+		str_copy(errbuf, errcap, err ? err_text(err) : c.code == CONTROL_CODE_OK ? "" : c.text);
 	return err;
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is for people and monitoring: JSON, filters, status, health, long names."""
 import json
+import signal
 import sys
 
 from harness import main, test
@@ -93,6 +94,20 @@ def filters(ctx):
             for wrong in (" ", "proto", "port 99999", "colour red", "addr 10.0.0.0/33"):
                 result = lab.a.daemon.ctl("-i", "--filter", wrong)
                 assert result.code == 1 and not result.out, f"{wrong!r}: {result}"
+
+
+@test()
+def health_of_a_stuck_daemon(ctx):
+    """One that takes no request is critical; monitoring does not wait for ever."""
+    with ctx.lab() as lab:
+        start_pair(lab, ctx.ctd)
+        lab.a.daemon.proc.send_signal(signal.SIGSTOP)
+        try:
+            result = lab.a.daemon.ctl("health")
+        finally:
+            lab.a.daemon.proc.send_signal(signal.SIGCONT)
+        assert result.code == 2 and result.out.startswith("CRITICAL"), result
+        assert result.seconds < 30, result
 
 
 @test()

@@ -266,7 +266,8 @@ Test(call, nobody_there)
 	strcpy(path, "/nonexistent-directory/x.ctl");
 	r = call("stats");
 	cr_assert_eq(r.err, -ENOENT);
-	cr_assert_str_eq(r.words, strerror(ENOENT));
+	cr_assert_str_eq(r.words, "can't connect: is conntrackd running? appropriate permissions? "
+			 "(/nonexistent-directory/x.ctl: No such file or directory)");
 	memset(path, 'x', sizeof(path) - 1);
 	cr_assert_eq(call("stats").err, -ENOENT);
 }
