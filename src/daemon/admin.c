@@ -34,6 +34,7 @@ struct admin_job {
 
 #define TEXT_MAX 32768u                 /* any answer but a listing */
 _Static_assert(TEXT_MAX >= STATS_TEXT_MAX && TEXT_MAX >= STATUS_TEXT_MAX, "room for all");
+_Static_assert(TEXT_MAX >= (CONFIG_WARNINGS + 4) * CONFIG_MSG_TEXT, "a reload has its last word");
 
 /* Room for the whole answer. */
 static int text_begin(struct admin_job *j, struct strbuf *b)

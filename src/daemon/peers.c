@@ -68,15 +68,14 @@ static bool port_is_shared(const struct config_sync *s, const struct config_peer
 	return false;
 }
 
-/* The same over TCP, among those that are open. */
-static struct chan *listener_for(const struct daemon *d, const struct config_link *l)
+/* The same over TCP, among those of the set that are open. */
+static struct chan *listener_for(const struct config_sync *s, const struct peer_links *set,
+				 const struct config_link *l)
 {
-	const struct config_sync *s = &d->cfg->sync;
-
 	for (uint8_t i = 0; i < s->n_peers; i++)
-		for (uint8_t k = 0; d->peers[i].links && k < s->peers[i].n_links; k++)
+		for (uint8_t k = 0; set[i].links && k < s->peers[i].n_links; k++)
 			if (l->kind == CONFIG_LINK_TCP && same_port(l, &s->peers[i].links[k]))
-				return links_chan(d->peers[i].links, k);
+				return links_chan(set[i].links, k);
 	return NULL;
 }
 
@@ -94,25 +93,32 @@ static void peer_start(struct peer_links *p)
 	links_start(p->links, p->d->loop, p->d->cfg->general.event_limit, on_datagram, p);
 }
 
-static int peer_open(struct daemon *d, const struct config_peer *c, struct peer_links *p)
+static void link_params(struct chan_params *p, const struct config_sync *s,
+			const struct peer_links *set, uint8_t i, uint8_t k)
+{
+	const struct config_peer *c = &s->peers[i];
+
+	chan_from(p, &c->links[k], k == c->default_link, s->error_queue);
+	p->shared_port = port_is_shared(s, c, &c->links[k]);
+	p->listener = listener_for(s, set, &c->links[k]);
+}
+
+/* The links to peer i of the set. They are silent until peer_start(). */
+static int peer_open(const struct daemon *d, const struct config_sync *s, struct peer_links *set,
+		     uint8_t i)
 {
 	struct chan_params params[CONFIG_LINKS];
 	int err;
 
-	for (uint8_t i = 0; i < c->n_links; i++) {
-		chan_from(&params[i], &c->links[i], i == c->default_link,
-			  d->cfg->sync.error_queue);
-		params[i].shared_port = port_is_shared(&d->cfg->sync, c, &c->links[i]);
-		params[i].listener = listener_for(d, &c->links[i]);
-	}
-	err = links_open(params, c->n_links, d->log, &p->links);
+	for (uint8_t k = 0; k < s->peers[i].n_links; k++)
+		link_params(&params[k], s, set, i, k);
+	err = links_open(params, s->peers[i].n_links, d->log, &set[i].links);
 	if (err < 0)
 		return err;
-	links_set_peer(p->links, &(struct links_peer){
-		.silence = d->cfg->sync.mode == REPL_ALARM ? 0 : SILENCE,
-		.drops_copies = d->cfg->sync.mode == REPL_FTFW,
+	links_set_peer(set[i].links, &(struct links_peer){
+		.silence = s->mode == REPL_ALARM ? 0 : SILENCE,
+		.drops_copies = s->mode == REPL_FTFW,
 	});
-	peer_start(p);
 	return 0;
 }
 
@@ -142,38 +148,144 @@ static void peer_close(struct peer_links *p)
 	p->links = NULL;
 }
 
-/* Take over links that stay as they are. What they call back is where they will be. */
-static void peer_move(struct peer_links *to, struct peer_links *from)
+static bool stays(const struct peers_next *next, uint8_t old)
 {
-	*to = *from;
-	from->links = NULL;
-	from->streams = (struct streams){ 0 };
-	links_stop(to->links);
+	for (uint8_t i = 0; i < next->n; i++)
+		if (next->kept[i] && next->from[i] == old)
+			return true;
+	return false;
 }
 
-int peers_replace(struct daemon *d, const struct config_sync *old, const uint8_t *from)
+/* Do both receive on the same port, so that one must be closed before the other can be opened? */
+static bool clash(const struct config_link *a, const struct config_link *b)
+{
+	return same_port(a, b) ||
+	       (a->kind == b->kind && a->kind != CONFIG_LINK_MULTICAST && a->family == b->family &&
+		a->port == b->port && !(a->has_local && b->has_local));
+}
+
+/* Is a link that is to be closed in the way of peer i to be? */
+static bool is_in_the_way(const struct peers_next *next, const struct config_sync *old,
+			  const struct config_sync *s, uint8_t i)
+{
+	for (uint8_t o = 0; o < old->n_peers; o++)
+		for (uint8_t k = 0; !stays(next, o) && k < old->peers[o].n_links; k++)
+			for (uint8_t n = 0; n < s->peers[i].n_links; n++)
+				if (clash(&old->peers[o].links[k], &s->peers[i].links[n]))
+					return true;
+	return false;
+}
+
+/* Could the links to peer i be opened, but for those in the way? */
+static int peer_try(const struct daemon *d, const struct config_sync *s, struct peer_links *set,
+		    uint8_t i)
+{
+	for (uint8_t k = 0; k < s->peers[i].n_links; k++) {
+		struct chan_params p;
+		struct links *l = NULL;
+		int err;
+
+		link_params(&p, s, set, i, k);
+		err = links_open(&p, 1, NULL, &l);
+		if (err && err != -EADDRINUSE)
+			err = links_open(&p, 1, d->log, &l);   /* once more, to have it explained */
+		if (!err)
+			links_close(l);
+		else if (err != -EADDRINUSE)
+			return err;
+	}
+	return 0;
+}
+
+static void close_what_goes(struct daemon *d, const struct peers_next *next)
+{
+	for (uint8_t o = 0; o < d->n_peers; o++)
+		if (!stays(next, o))
+			peer_close(&d->peers[o]);
+}
+
+/* Keep, open or at least try each. True in waiting[i]: it can be opened later only. */
+static int open_beside(struct daemon *d, const struct config_sync *old, struct peers_next *next,
+		       bool waiting[CONFIG_PEERS])
 {
 	const struct config_sync *s = &d->cfg->sync;
-	struct peer_links next[CONFIG_PEERS] = { 0 };
 	int err = 0;
 
-	for (uint8_t i = 0; i < s->n_peers; i++)
-		if (from[i] != ENGINE_NEW_PEER && d->peers[from[i]].links &&
-		    same_links(s, i, old, from[i]))
-			peer_move(&next[i], &d->peers[from[i]]);
+	for (uint8_t i = 0; i < s->n_peers; i++) {
+		const uint8_t o = next->from[i];
+
+		next->kept[i] = o != ENGINE_NEW_PEER && same_links(s, i, old, o);
+		if (next->kept[i])
+			next->set[i].links = d->peers[o].links;
+	}
+	for (uint8_t i = 0; i < s->n_peers && !err; i++) {
+		if (next->kept[i])
+			continue;
+		waiting[i] = is_in_the_way(next, old, s, i);
+		err = waiting[i] ? peer_try(d, s, next->set, i) : peer_open(d, s, next->set, i);
+	}
+	return err;
+}
+
+int peers_prepare(struct daemon *d, const struct config_sync *old, const uint8_t *from,
+		  struct peers_next *next)
+{
+	bool waiting[CONFIG_PEERS] = { false }, closed = false;
+	int err;
+
+	*next = (struct peers_next){ .n = d->cfg->sync.n_peers };
+	memcpy(next->from, from, next->n);
+	err = open_beside(d, old, next, waiting);
+	for (uint8_t i = 0; i < next->n && !err; i++) {
+		if (!waiting[i])
+			continue;
+		if (!closed)
+			close_what_goes(d, next);
+		closed = true;
+		err = peer_open(d, &d->cfg->sync, next->set, i);
+	}
+	return err;
+}
+
+int peers_drop(struct daemon *d, const struct config_sync *old, struct peers_next *next)
+{
+	int err = 0;
+
+	for (uint8_t i = 0; i < next->n; i++)
+		if (!next->kept[i])
+			peer_close(&next->set[i]);
+	for (uint8_t o = 0; o < d->n_peers && !err; o++) {
+		if (d->peers[o].links)
+			continue;
+		err = peer_open(d, old, d->peers, o);
+		if (!err)
+			peer_start(&d->peers[o]);
+	}
+	return err;
+}
+
+void peers_take(struct daemon *d, struct peers_next *next)
+{
+	for (uint8_t i = 0; i < next->n; i++) {
+		struct peer_links *was;
+
+		if (!next->kept[i])
+			continue;
+		was = &d->peers[next->from[i]];
+		next->set[i] = *was;
+		was->links = NULL;
+		was->streams = (struct streams){ 0 };
+		links_stop(next->set[i].links);        /* it calls back where it was */
+	}
 	peers_close(d);
-	memcpy(d->peers, next, sizeof(d->peers));
-	for (; d->n_peers < s->n_peers; d->n_peers++) {
+	memcpy(d->peers, next->set, sizeof(d->peers));
+	for (; d->n_peers < next->n; d->n_peers++) {
 		struct peer_links *p = &d->peers[d->n_peers];
 
 		p->d = d;
 		p->index = d->n_peers;
-		if (p->links)
-			peer_start(p);
-		else if (!err)
-			err = peer_open(d, &s->peers[p->index], p);
+		peer_start(p);
 	}
-	return err;
 }
 
 int peers_open(struct daemon *d)
@@ -186,9 +298,10 @@ int peers_open(struct daemon *d)
 		int err;
 
 		*p = (struct peer_links){ .d = d, .index = d->n_peers };
-		err = peer_open(d, &s->peers[d->n_peers], p);
+		err = peer_open(d, s, d->peers, d->n_peers);
 		if (err < 0)
 			return err;
+		peer_start(p);
 	}
 	return 0;
 }

@@ -95,12 +95,25 @@ int tables_change(struct daemon *d);
 /* ---- peers.c ---- */
 int peers_open(struct daemon *d);
 void peers_close(struct daemon *d);
+
+/* The links to be, in a reload, beside those in use. */
+struct peers_next {
+	struct peer_links set[CONFIG_PEERS];
+	uint8_t from[CONFIG_PEERS];       /* as for engine_reconfigure() */
+	bool kept[CONFIG_PEERS];          /* the same links as before, in use all the time */
+	uint8_t n;
+};
+
 /*
- * From the peers of an old configuration to those of d->cfg; from[] as for
- * engine_reconfigure(). Links that are the same stay open. On error some peers are
- * without links (NULL): call again with the old configuration.
+ * Open the links of d->cfg that the old configuration does not have. Those in use
+ * stay, unless they are in the way of one that could be opened otherwise. Then
+ * either take them over, or, after an error too, drop them; if that fails some
+ * peers are without links (NULL).
  */
-int peers_replace(struct daemon *d, const struct config_sync *old, const uint8_t *from);
+int peers_prepare(struct daemon *d, const struct config_sync *old, const uint8_t *from,
+		  struct peers_next *next);
+void peers_take(struct daemon *d, struct peers_next *next);
+int peers_drop(struct daemon *d, const struct config_sync *old, struct peers_next *next);
 /* Send what the engine has for the peers, a slice. True: there is more. */
 bool peers_turn(struct daemon *d);
 /* All peers, where a command can name one. */

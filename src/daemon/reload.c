@@ -4,7 +4,7 @@
  * what cannot change while the daemon runs refuses it. Then each part takes over
  * what concerns it, those that can fail first; when one does, those before it go
  * back, and all is as it was. Sessions, caches and links that are the same in both
- * are not touched.
+ * are not touched, and no link is closed before the new ones are known to work.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct change {
 	struct config *new;
 	struct filter *filter;                /* NULL: the present one stays */
 	uint8_t from[CONFIG_PEERS];           /* of each new peer: the old one, or ENGINE_NEW_PEER */
-	uint8_t back[CONFIG_PEERS];           /* the same, the other way */
+	struct peers_next peers;
 };
 
 /* One line, to the log and to who asked. */
@@ -114,19 +114,19 @@ static int change_engine(struct daemon *d, const struct change *ch)
 }
 
 /* All that can fail and be taken back. d->cfg is the new configuration meanwhile. */
-static int change_parts(struct daemon *d, struct strbuf *said, const struct change *ch,
+static int change_parts(struct daemon *d, struct strbuf *said, struct change *ch,
 			const struct config *old)
 {
-	int err = peers_replace(d, &old->sync, ch->from);
+	int err = change_log(d, d->cfg);
 
-	if (err)
-		return refuse(d, said, err, "links: ", err_text(err));
-	err = change_log(d, d->cfg);
 	if (err)
 		return refuse(d, said, err, "log file: ", err_text(err));
 	err = flowlog_change(d);
 	if (err)
 		return refuse(d, said, err, "log file of flows: ", err_text(err));
+	err = peers_prepare(d, &old->sync, ch->from, &ch->peers);
+	if (err)
+		return refuse(d, said, err, "links: ", err_text(err));
 	err = change_engine(d, ch);
 	if (err)
 		return refuse(d, said, err, err == CTD_EBUSY ? "peers cannot change during a commit" :
@@ -134,12 +134,12 @@ static int change_parts(struct daemon *d, struct strbuf *said, const struct chan
 	return 0;
 }
 
-static void take_back(struct daemon *d, const struct change *ch, const struct config *old)
+static void take_back(struct daemon *d, struct change *ch, const struct config *old)
 {
 	d->cfg = old;
 	(void)change_log(d, old);
 	(void)flowlog_change(d);
-	if (peers_replace(d, &ch->new->sync, ch->back) == 0)
+	if (peers_drop(d, &old->sync, &ch->peers) == 0)
 		return;
 	log_error(d->log, "the links that were in use cannot be opened again, this daemon ends");
 	daemon_stop(d);
@@ -151,6 +151,7 @@ static void change_rest(struct daemon *d, struct change *ch, const struct config
 	const struct config_general *g = &d->cfg->general, *og = &old->general;
 	int err = tables_change(d);
 
+	peers_take(d, &ch->peers);
 	if (err)
 		log_warning(d->log, "NetlinkEventsReliable: %s", err_text(err));
 	if (g->sched_policy != og->sched_policy || g->sched_priority != og->sched_priority)
@@ -172,7 +173,6 @@ static int change_over(struct daemon *d, struct strbuf *said, struct change *ch)
 	int err;
 
 	match_peers(ch->from, &ch->new->sync, &old->sync);
-	match_peers(ch->back, &old->sync, &ch->new->sync);
 	if (!config_same_filter(old, ch->new)) {
 		ch->filter = config_make_filter(ch->new);
 		if (!ch->filter)

@@ -5,6 +5,7 @@
 What a reload may not do is said here too: a session that begins anew shows as a
 bulk or a resync in the logs, a lost event as a difference between caches.
 """
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from netns import wait_for
 DONE, REFUSED = "configuration read again", "reload refused"
 ANEW = ("sending bulk update", "resync requested", "resync with master", "lost events")
 RELOADS = 20
+PORT = "Port 3780\n            Interface sync0"
 
 
 def log_count(node, *words):
@@ -151,6 +153,13 @@ def reload_peers_tcp(ctx):
     peers_come_and_go(ctx, "TCP")
 
 
+def sockets(node):
+    """The sockets of its links, with their numbers: one that was opened anew has another."""
+    listing = node.ns.run(["ss", "-Htuanep"]).stdout
+    return {re.search(r"ino:\d+", line).group() for line in listing.splitlines()
+            if f"pid={node.daemon.proc.pid}," in line}
+
+
 @test(limit=90)
 def reload_refused(ctx):
     """What cannot change is refused with the reason, and all goes on as before."""
@@ -158,11 +167,16 @@ def reload_refused(ctx):
         a, b = pair(ctx, c)
         c.create(a, 100)
         in_step(c)
+        before = sockets(a)
+        assert len(before) == 2, before
         for old, new, reason in (
                 ("Mode FTFW", "Mode NOTRACK", "Mode cannot change"),
                 (a.daemon.path("lock"), a.daemon.path("lock2"), "LockFile cannot change"),
                 ("HashLimit 65536", "HashLimit many", "HashLimit takes a number"),
                 ("Interface sync0", "Interface sync9", "links: No such device"),
+                ("IPv4_address 10.99.0.1\n", "IPv4_address 10.77.0.1\n", "links: Cannot assign"),
+                (PORT, PORT.replace("3780", "3790").replace("sync0", "sync9"),
+                 "links: No such device"),
                 (a.daemon.path("log"), "/no/such/folder/log", "log file: No such file")):
             rewrite(a, (old, new))
             text = reload(a, refused=True)
@@ -170,6 +184,7 @@ def reload_refused(ctx):
             if REFUSED not in text:     # the client could not read the file either
                 a.daemon.proc.send_signal(signal.SIGHUP)
             wait_for(lambda: reason in "".join(a.daemon.last_words(5)), 20, "the log says why")
+            assert sockets(a) == before, f"{reason}: the links were opened anew"
             rewrite(a, (new, old))
             c.create(a, 10)
             in_step(c)
