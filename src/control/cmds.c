@@ -187,7 +187,7 @@ int control_request_peer(struct control_request *rq, const char *name)
 	if (!(commands[rq->cmd].flags & PER_PEER) ||
 	    (rq->cmd == CONTROL_FLUSH_CACHE && (rq->what & CONTROL_INTERNAL)))
 		return -EINVAL;
-	if (len == 0 || len >= sizeof(rq->peer) || strchr(name, ' ') || strchr(name, '\n'))
+	if (len == 0 || len >= sizeof(rq->peer) || strpbrk(name, " \r\n"))
 		return -ENOENT;
 	memcpy(rq->peer, name, len + 1);
 	return 0;

@@ -313,6 +313,9 @@ static uint32_t absurd_parts(const struct flow *f)
 		bad |= FLOW_HAS_WSCALE;
 	if (f->dccp_role > 1)
 		bad |= FLOW_HAS_DCCP_ROLE;
+	/* To 0 is no translation. Where version 1 has a place for it, 0 comes and goes as it is. */
+	if (attr_proto_facts(f->orig.proto) & FACT_KEYS)
+		bad |= (f->snat_port ? 0 : FLOW_HAS_SPAT) | (f->dnat_port ? 0 : FLOW_HAS_DPAT);
 	return bad;
 }
 
