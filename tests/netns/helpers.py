@@ -117,7 +117,7 @@ class FtpStory:
         return 1
 
     def after(self):
-        assert self.download.is_alive(), "the download ended before the failover"
+        assert self.download.is_running(), "the download ended before the failover"
         self._same(self.waiting.fetch_announced(), "over the announced connection")
         self._same(self.idle.fetch(), "over an old control connection")
         self._same(self.waiting.fetch(), "after the announced one")

@@ -48,7 +48,6 @@ listen_ipv6={listen6}
 anonymous_enable=YES
 no_anon_password=YES
 anon_root={root}
-anon_max_rate={rate}
 local_enable=NO
 secure_chroot_dir={empty}
 connect_from_port_20=YES
@@ -62,7 +61,8 @@ accept_timeout=120
 connect_timeout=60
 """
 SMALL, BIG = 50_000, 30_000_000
-RATE = 3_000_000        # bytes per second of the big file, so that it takes ten seconds
+RATE = 1_500_000        # bytes per second of the big file, until it may come as fast as it can
+WINDOW = 1 << 18        # bytes that may be on their way to a client that reads slowly
 
 
 def need(program):
@@ -111,7 +111,7 @@ class FtpServer(Files):
         conf = os.path.join(lab.folder, "vsftpd.conf")
         with open(conf, "w", encoding="ascii") as f:
             f.write(VSFTPD.format(listen4="NO" if v6 else "YES", listen6="YES" if v6 else "NO",
-                                  root=self.root, rate=RATE, empty=empty))
+                                  root=self.root, empty=empty))
         lab.ns["sv"].start([program, conf])
         listens(lab, ":21 ", "-ltn")
 
@@ -135,6 +135,8 @@ class FtpSession:
         """Have a data connection announced, and do not open it."""
         with self.ns.inside():
             self.announced = self.ftp.makeport() if self.active else self.ftp.makepasv()
+        if self.active:
+            self.announced.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
 
     def port(self):
         """Of the announced connection."""
@@ -143,8 +145,11 @@ class FtpSession:
     def _open(self):
         """The announced connection, from here or from there."""
         if not self.active:
-            with self.ns.inside():
-                return socket.create_connection(self.announced, timeout=30)
+            conn = self.ns.socket(lambda: socket.socket(self.ftp.af))
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
+            conn.settimeout(30)
+            conn.connect(self.announced)
+            return conn
         self.announced.settimeout(30)
         with self.announced:
             return self.announced.accept()[0]
@@ -174,7 +179,7 @@ class FtpSession:
 
 
 class Download(threading.Thread):
-    """A big file that is being read while other things happen."""
+    """A big file that is being read while other things happen, slowly until `finish`."""
 
     def __init__(self, lab, server, active):
         super().__init__(daemon=True)
@@ -184,6 +189,7 @@ class Download(threading.Thread):
         self.session.ftp.sendcmd("RETR big")
         self.conn = self.conn or self.session._open()
         self.count, self.sum, self.error = 0, None, None
+        self.hurry = threading.Event()
         self.start()
         wait_for(lambda: self.count > 0, 20, "the download runs", 0.02)
 
@@ -194,13 +200,19 @@ class Download(threading.Thread):
                 while data := self.conn.recv(65536):
                     digest.update(data)
                     self.count += len(data)
+                    self.hurry.wait(len(data) / RATE)
             answer = self.session.ftp.voidresp()
             assert answer.startswith("226"), answer
             self.sum = digest.hexdigest()
         except Exception as why:        # told by finish()
             self.error = why
 
+    def is_running(self):
+        """Has more to come than what may wait to be read."""
+        return self.is_alive() and self.count < BIG - 4 * WINDOW
+
     def finish(self, timeout=60):
+        self.hurry.set()
         self.join(timeout)
         assert not self.is_alive(), f"the download hangs at {self.count} of {BIG} bytes"
         assert self.error is None, f"the download broke at {self.count} bytes: {self.error}"
