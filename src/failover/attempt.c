@@ -15,6 +15,7 @@
  *                                ENOENT            CREATE
  *   UPDATE      KOP_UPDATE       0                 updated
  *                                ENOENT, ETIME     CREATE
+ *                                EBUSY, EOPNOTSUPP UPDATE without helper, once
  *   REPLACE     KOP_DELETE, KOP_CREATE in one batch, judged as CREATE
  *   LIFETIME    KOP_EXP_UPDATE   any               created (W12)
  *
@@ -262,6 +263,12 @@ static enum attempt_end on_update(struct attempt *it, int err)
 {
 	if (err == -ENOENT || err == -ETIME)
 		return go_on(it, STAGE_CREATE);
+	if ((err == -EBUSY || err == -EOPNOTSUPP) &&
+	    (it->flow.has & it->holder.has & FLOW_HAS_HELPER)) {
+		inject_drop_helper(&it->flow);         /* it was taken away, or another one set */
+		it->no_helper = true;
+		return ATTEMPT_OPEN;
+	}
 	it->no_helper |= (it->flow.has & ~it->holder.has & FLOW_HAS_HELPER) != 0;
 	/* No storage for labels: they come last, the rest is done. */
 	if (!err || (err == -ENOSPC && (it->flow.has & FLOW_HAS_LABELS)))

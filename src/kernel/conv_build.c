@@ -263,11 +263,27 @@ static void put_synproxy(struct buf *b, const struct flow *f)
 	attr_end(b, nest);
 }
 
+/*
+ * In a change it must be the one the flow has. Then it says that the helper missed
+ * something: that of FTP takes the next packets as the beginning of lines.
+ */
+static void put_helper(struct buf *b, const struct flow *f)
+{
+	size_t nest;
+
+	if (!(f->has & FLOW_HAS_HELPER) || !f->helper[0])
+		return;
+	nest = attr_begin(b, CTA_HELP);
+	attr_put_str(b, CTA_HELP_NAME, f->helper, sizeof(f->helper));
+	attr_end(b, nest);
+}
+
 /* What may be said both when a flow is made and when it is changed. */
 static void put_common(struct buf *b, const struct kernel_op *op)
 {
 	const struct flow *f = &op->flow;
 
+	put_helper(b, f);
 	put_status(b, f, op->kind == KOP_CREATE);
 	if (f->has & FLOW_HAS_TIMEOUT)
 		attr_put32(b, CTA_TIMEOUT, f->timeout);
@@ -299,12 +315,6 @@ static void put_create(struct buf *b, const struct flow *f)
 	tuple_invert(&f->orig, &reply);
 	put_tuple(b, CTA_TUPLE_REPLY, &reply, zone ? f->zone_reply : 0);
 	put_nats(b, f);
-	if ((f->has & FLOW_HAS_HELPER) && f->helper[0]) {
-		size_t nest = attr_begin(b, CTA_HELP);
-
-		attr_put_str(b, CTA_HELP_NAME, f->helper, sizeof(f->helper));
-		attr_end(b, nest);
-	}
 	if (usable_master(f))
 		put_tuple(b, CTA_TUPLE_MASTER, &f->master, 0);
 }

@@ -79,9 +79,9 @@ def fail_over(lab, old, new, commands=PRIMARY):
         assert result.code == 0, f"{word} exits {result.code}: {result.err}"
 
 
-def come_back(lab, node):
+def come_back(lab, node, empty=True):
     """The old primary returns as a backup and fetches the state."""
-    lab.revive(node)
+    lab.revive(node, empty)
     node.daemon.restart_after_power_loss()
     for word in ("-t", "-n"):
         node.daemon.ok(word)
@@ -195,6 +195,33 @@ def ftp_direct(ctx):
         wait_for(lambda: len(helped(lab.b, "ftp")) == 3, 20, "control connections in b's kernel")
         fail_over(lab, lab.a, lab.b, commands=())
         story.after()
+
+
+@test(limit=120)
+def ftp_back_over_old_table(ctx):
+    """The old primary still has its table: what it knows is brought up to date.
+
+    Both directions are shifted, one of them for the first time by the other node. Where
+    sequence numbers begin is chance, so it takes a few connections.
+    """
+    with ctx.lab() as lab:
+        pair(ctx, lab, DNAT)
+        files = FtpServer(lab)
+        sessions = [FtpSession(lab, PUBLIC) for _ in range(8)]
+
+        def transfers(active):
+            for session in sessions:
+                session.active = active
+                assert session.fetch() == files.sums["small"]
+        transfers(active=False)
+        settled(lab, lab.a, lab.b, 0)
+        fail_over(lab, lab.a, lab.b)
+        transfers(active=True)
+        come_back(lab, lab.a, empty=False)
+        settled(lab, lab.b, lab.a, 0)
+        fail_over(lab, lab.b, lab.a)
+        transfers(active=True)
+        transfers(active=False)
 
 
 @test()

@@ -255,11 +255,15 @@ class Lab:
                                      f"link set {node.name}-wan0 down"),
                 node.ns.ip_job("link set sync0 down")])
 
-    def revive(self, node):
-        """Power is back: a node with an empty table and without the floating addresses."""
+    def revive(self, node, empty=True):
+        """Power is back: a node with an empty table and without the floating addresses.
+
+        Not `empty`: only its cables were pulled.
+        """
         lines = [f"address del {addr} dev {dev}" for dev in FLOATING for addr in FLOATING[dev]]
         node.ns.ip(*lines, "link set sync0 up", f"address add {node.sync6}/64 dev sync0 nodad")
-        node.ns.run(["conntrack", "-F"])
+        if empty:
+            node.ns.run(["conntrack", "-F"])
         self.ns["sw"].ip(f"link set {node.name}-lan0 up", f"link set {node.name}-wan0 up")
         wait_for(self._forwarding, 5, "all ports of the switch forward", 0.005)
 

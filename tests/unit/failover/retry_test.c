@@ -428,6 +428,33 @@ Test(retry, what_held_our_place_may_end_meanwhile)
 	cr_assert_eq(fx.table.ops[KOP_UPDATE], 1);
 }
 
+static void unhelp_before_update(struct table *t, const struct kernel_op *op)
+{
+	if (op->kind == KOP_UPDATE)
+		t->flows[0].flow.has &= ~FLOW_HAS_HELPER;
+}
+
+Test(retry, a_helper_may_be_taken_away_meanwhile)
+{
+	struct flow f;
+
+	tcp(1, &f);
+	helper(&f, "ftp");
+	keep(&f);
+	table_put(&fx.table, &f);
+	in_kernel(&f)->timeout = 100;
+	run(NOW, 64);
+	cr_assert_eq(fx.st.flows_updated, 1);
+	cr_assert_eq(fx.st.flows_no_helper, 0);
+	fx.table.before = unhelp_before_update;
+	in_kernel(&f)->timeout = 100;
+	run(NOW, 64);
+	cr_assert_eq(fx.st.flows_updated, 1);
+	cr_assert_eq(fx.st.flows_failed, 0);
+	cr_assert_eq(fx.st.flows_no_helper, 1);
+	cr_assert_eq(in_kernel(&f)->timeout, 5000);
+}
+
 /* Somebody takes the place again and again. */
 static void squat(struct table *t, const struct kernel_op *op)
 {
