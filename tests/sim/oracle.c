@@ -1,324 +1,299 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The invariants. Watches the datagrams from outside, decodes them with the
- * codec, and looks into the engines only through their reports.
+ * What the nodes hold, after each turn and at certain events:
  *
- *  ack-truth   an ACK covers only numbers that reached the acknowledging node
- *  nack-truth  a NACK names only numbers between others that reached it
- *  ack-due     what arrives is acknowledged within a bounded time
- *  storm       messages per virtual second are bounded
- *  bounded     unacknowledged elements, cache entries and memory have a ceiling
+ *  bounded     queues, unacknowledged elements, cache entries and memory have a ceiling
+ *  busy        a node does not turn in circles
  *  own-quiet   what a node injected itself is not announced by it
- *  converge    after healing, each external cache equals the owner's internal one
+ *  stale       after a complete resync nothing of the owner's past lives is held
+ *  committed   after a commit the kernel has what was held
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include "base/seq.h"
-#include "flow/print.h"
-#include "wire/codec.h"
-#include "wire/message.h"
 #include "world.h"
 
-#define STORM_LIMIT 20000u
-#define RANGE_MAX   (1u << 20)   /* a NACK may take the start of a new life for a gap */
-#define CONTROL_SPARE 1024u    /* control messages do not count against the limit */
-#define ACK_DUE     (1500 * TICK_MSEC)
+#define CONTROL_MAX 1024u        /* control messages do not count against the limits */
+#define CACHE_BYTES (4u << 20)
+#define TURNS_MAX   20000u       /* per second */
+#define LOOK_EVERY  4u           /* turns between two looks at the reports */
+#define RECOGNISED  (6 * TICK_SEC)   /* a restart of the reference, at the latest */
+#define RESOLUTION  (200 * TICK_MSEC) /* of times in caches */
 
-/* ---- numbers that reached a node ---- */
-
-static uint32_t slot_of(const struct oracle *o, uint32_t n)
+void oracle_start(struct world *w, uint8_t node)
 {
-	uint32_t i = n * 2654435761u % SIM_SEEN;
-
-	while (o->used[i] && o->seen[i] != n)
-		i = (i + 1) % SIM_SEEN;
-	return i;
+	w->oracle.n[node] = (struct oracle_node){ .life_began = w->now };
+	watch_start(w, node);
 }
 
-static bool seen(const struct oracle *o, uint32_t n)
+/* ---- what is held ---- */
+
+bool oracle_holds(const struct world *w, uint8_t node, uint8_t owner, const struct flow *f)
 {
-	return o->used[slot_of(o, n)];
+	struct engine_walk walk = { .which = ECACHE_EXTERNAL, .one_peer = true,
+				    .peer = w->n[node].peer_of[owner] };
+	struct engine_entry en;
+	uint32_t budget = UINT32_MAX;
+
+	while (engine_walk_next(w->n[node].e, &walk, &budget, &en) == 1)
+		if (tuple_equal(&en.flow.orig, &f->orig) && en.flow.zone == f->zone)
+			return true;
+	return false;
 }
 
-static void note(struct oracle *o, uint32_t n)
+static void check_stale(struct world *w, uint8_t node, uint8_t owner)
 {
-	const uint32_t i = slot_of(o, n);
-	struct span *s = &o->span[0];
+	struct engine_walk walk = { .which = ECACHE_EXTERNAL, .one_peer = true,
+				    .peer = w->n[node].peer_of[owner] };
+	struct kernel *k = &w->n[owner].k;
+	struct engine_entry en;
+	uint32_t budget = UINT32_MAX;
 
-	if (!o->used[i] && o->nseen < SIM_SEEN - 1) {
-		o->used[i] = true;
-		o->seen[i] = n;
-		o->nseen++;
+	while (engine_walk_next(w->n[node].e, &walk, &budget, &en) == 1) {
+		const uint32_t key = kernel_key(&en.flow);
+
+		if (k->ended[key] && k->ended[key] < w->oracle.n[owner].life_began &&
+		    !kernel_find(k, &en.flow))
+			world_fail(w, "stale", "node %u has completed a resync with node %u and holds its "
+				   "flow %u, which ended before", node, owner, key);
 	}
-	if (!s->any)
-		*s = (struct span){ .any = true, .min = n, .max = n };
-	if (seq_before(n, s->min))
-		s->min = n;
-	if (seq_after(n, s->max))
-		s->max = n;
 }
 
-/* Numbers between two that arrived, of this life of the sender or the one before. */
-static bool in_gap(const struct oracle *o, uint32_t from, uint32_t to)
-{
-	for (int i = 0; i < 2; i++) {
-		const struct span *s = &o->span[i];
+/* ---- reports ---- */
 
-		if (s->any && !seq_before(from, s->min) && seq_before(to, s->max))
+static void check_caches(struct world *w, uint8_t node, const struct engine_stats *st)
+{
+	const uint32_t peers = w->n[node].npeers;
+
+	for (int c = 0; c < 4; c++) {
+		const bool external = c == ECACHE_EXTERNAL || c == ECACHE_EXP_EXTERNAL;
+		const uint32_t max = external ? peers * KEYS : KEYS;
+
+		if (st->cache[c].objects > max || st->cache[c].bytes > CACHE_BYTES)
+			world_fail(w, "bounded", "node %u: cache %d holds %u entries, %zu bytes", node, c,
+				   st->cache[c].objects, st->cache[c].bytes);
+	}
+}
+
+static void check_session(struct world *w, uint8_t node, const struct engine_stats *st,
+			  const struct repl_stats *rs)
+{
+	const uint32_t objects = st->cache[ECACHE_INTERNAL].objects +
+				 st->cache[ECACHE_EXP_INTERNAL].objects;
+
+	if (rs->window_objects > rs->window_max || rs->window - rs->window_objects > CONTROL_MAX)
+		world_fail(w, "bounded", "node %u: %u elements, %u objects unacknowledged, limit %u",
+			   node, rs->window, rs->window_objects, rs->window_max);
+	if (rs->txq > objects + CONTROL_MAX)
+		world_fail(w, "bounded", "node %u: %u elements queued, %u objects cached", node, rs->txq,
+			   objects);
+}
+
+static void check_resync(struct world *w, uint8_t node, uint8_t peer)
+{
+	const uint8_t owner = w->n[node].node_of[peer];
+	uint64_t *known = &w->oracle.n[node].resyncs[owner];
+	struct engine_stats st;
+
+	engine_get_peer_stats(w->n[node].e, peer, &st);
+	if (st.resyncs_complete == *known)
+		return;
+	*known = st.resyncs_complete;
+	if (w->watch[node][owner].heard_life != w->n[owner].life ||
+	    w->oracle.n[owner].life_began >= w->oracle.n[node].looked ||
+	    (node_is_reference(w, owner) &&
+	     tick_since(w->now, w->oracle.n[owner].life_began) < RECOGNISED))
+		return;                        /* with its past life */
+	check_stale(w, node, owner);
+}
+
+static void count_turn(struct world *w, uint8_t node)
+{
+	struct oracle_node *o = &w->oracle.n[node];
+
+	if (w->now - o->second >= TICK_SEC) {
+		o->second = w->now;
+		o->turns = 0;
+	}
+	if (++o->turns > TURNS_MAX)
+		world_fail(w, "busy", "node %u turned %u times within a second", node, o->turns);
+}
+
+void oracle_turn(struct world *w, uint8_t node)
+{
+	const struct node *n = &w->n[node];
+	struct engine_stats st;
+
+	count_turn(w, node);
+	if (!n->e || w->oracle.n[node].turns % LOOK_EVERY)
+		return;
+	watch_acks_due(w, node);
+	engine_get_stats(n->e, &st);
+	check_caches(w, node, &st);
+	for (uint8_t p = 0; p < n->npeers; p++)
+		check_session(w, node, &st, &st.peer[p]);
+	for (uint8_t p = 0; p < n->npeers && st.resyncs_complete; p++)
+		check_resync(w, node, p);
+	w->oracle.n[node].looked = w->now;
+}
+
+/* ---- commits ---- */
+
+static uint64_t bulks(const struct engine_stats *st, bool *running)
+{
+	uint64_t n = 0;
+
+	for (uint8_t p = 0; p < st->npeers; p++) {
+		n += st->peer[p].bulks;
+		*running |= st->peer[p].bulk_running;
+	}
+	return n;
+}
+
+void oracle_commit_asked(struct world *w, uint8_t node)
+{
+	struct oracle_node *o = &w->oracle.n[node];
+	const struct node *n = &w->n[node];
+	struct engine_stats st;
+	bool running = false;
+
+	engine_get_stats(n->e, &st);
+	/* Nothing under way, no lost events to be made up for. */
+	o->quiet_owed = !n->last_overrun || tick_since(w->now, n->last_overrun) > 5 * TICK_SEC;
+	for (uint8_t p = 0; p < st.npeers; p++)
+		if (st.peer[p].txq || st.peer[p].window)
+			o->quiet_owed = false;
+	o->overruns_at_commit = st.overruns;
+	o->bulks_at_commit = bulks(&st, &running);
+}
+
+/*
+ * A flow that this node never spoke of and then injected stays its secret until
+ * a bulk, or lost events, or a packet make it news, or it took the place of one
+ * whose end is told. ALARM repeats all it has.
+ */
+void oracle_announced(struct world *w, uint8_t node, const struct flow *f)
+{
+	struct oracle_node *o = &w->oracle.n[node];
+	bool *told = &o->told[kernel_key(f)];
+	const struct kflow *kf;
+	struct engine_stats st;
+	bool running = false;
+
+	if (*told)
+		return;
+	*told = true;
+	if (!o->quiet_owed || w->s.mode == REPL_ALARM)
+		return;
+	engine_get_stats(w->n[node].e, &st);
+	if (bulks(&st, &running) != o->bulks_at_commit || running ||
+	    st.overruns != o->overruns_at_commit) {
+		o->quiet_owed = false;
+		return;
+	}
+	kf = kernel_find(&w->n[node].k, f);
+	if (w->n[node].k.ended[kernel_key(f)] >= w->n[node].commit.begun)
+		return;
+	if (kf && kf->injected && tuple_equal(&kf->f.orig, &f->orig))
+		world_fail(w, "own-quiet", "node %u announces flow %u that it injected", node,
+			   kernel_key(f));
+}
+
+/* Is there a reason why this flow did not get into the kernel, or is not there any more? */
+static bool commit_excused(struct world *w, struct node *n, const struct engine_entry *en)
+{
+	const uint32_t key = kernel_key(&en->flow);
+	const tick_t begun = n->commit.begun;
+	struct flow other = en->flow;
+	const struct kflow *kf = kernel_find(&n->k, &en->flow);
+
+	if (!kf) {
+		flow_reply(&en->flow, &other.orig);
+		kf = kernel_find(&n->k, &other);
+	}
+	return en->created + RESOLUTION > n->commit.start ||       /* came while it ran */
+	       n->op_failed[key] >= begun ||
+	       n->k.ended[key] >= begun || n->k.full_at >= begun ||
+	       en->updated + en->flow.timeout * TICK_SEC < node_now(w, n->index) + TICK_SEC ||
+	       (kf && (kf->f.status & CTS_SEEN_REPLY));            /* another that is in use */
+}
+
+/* The kernel has this flow as the peer described it. */
+static bool injected(struct kernel *k, const struct flow *f)
+{
+	const struct kflow *kf = kernel_find(k, f);
+	struct tuple a, b;
+
+	if (!kf)
+		return false;
+	flow_reply(f, &a);
+	flow_reply(&kf->f, &b);
+	return tuple_equal(&a, &b) && tuple_equal(&kf->f.orig, &f->orig);
+}
+
+/* Do the peers tell different things of this flow? Then only one of them is served. */
+static bool contested(const struct node *n, const struct flow *f)
+{
+	struct engine_walk walk = { .which = ECACHE_EXTERNAL };
+	struct engine_entry en;
+	uint32_t budget = UINT32_MAX;
+	struct tuple a, b;
+
+	flow_reply(f, &a);
+	while (engine_walk_next(n->e, &walk, &budget, &en) == 1) {
+		flow_reply(&en.flow, &b);
+		if (kernel_key(&en.flow) == kernel_key(f) && !tuple_equal(&a, &b))
 			return true;
 	}
 	return false;
 }
 
-void oracle_restart(struct world *w, uint8_t node)
+static void check_committed_flows(struct world *w, struct node *n, uint8_t peer)
 {
-	struct oracle *peer = &w->n[1 - node].from_peer;
-
-	memset(&w->n[node].from_peer, 0, sizeof(w->n[node].from_peer));
-	w->n[node].from_peer.owed_since = TICK_NEVER;
-	peer->span[1] = peer->span[0];
-	peer->span[0] = (struct span){ 0 };
-}
-
-static void check_range(struct world *w, uint8_t from, const struct wire_msg *m)
-{
-	const struct oracle *o = &w->n[from].from_peer;
-	const bool ack = (m->h.flags & WIRE_F_ACK) != 0;
-
-	if (seq_diff(m->to, m->from) < 0 || m->to - m->from >= (ack ? SIM_SEEN : RANGE_MAX)) {
-		world_fail(w, "range", "node %u: %s of %u..%u", from, ack ? "ACK" : "NACK", m->from,
-			   m->to);
-		return;
-	}
-	if (!ack && !in_gap(o, m->from, m->to))
-		world_fail(w, "nack-truth", "node %u asks for %u..%u, no gap in %u..%u", from, m->from,
-			   m->to, o->span[0].min, o->span[0].max);
-	for (uint32_t n = m->from; ack; n++) {
-		if (!seen(o, n))
-			world_fail(w, "ack-truth", "node %u acknowledges %u of %u..%u, never received",
-				   from, n, m->from, m->to);
-		if (n == m->to || w->broken)
-			return;
-	}
-}
-
-/*
- * A flow that this node never spoke of and then injected stays its secret until
- * a bulk, or lost events, or a packet make it news.
- */
-static void check_own_quiet(struct world *w, uint8_t from, const struct wire_msg *m)
-{
-	const struct wire_params wp = { 0 };
-	struct engine_stats st;
-	struct node *n = &w->n[from];
-	bool *told;
-	struct flow f;
-
-	if (wire_flow_decode(&wp, m->body, m->body_len, &f) < 0)
-		return;
-	told = &n->told[f.orig.src.b[2]][kernel_number(&f)];
-	engine_get_stats(n->e, &st);
-	if (st.peer[0].bulks != n->bulks_at_commit || st.peer[0].bulk_running ||
-	    st.overruns != n->overruns_at_commit)
-		n->quiet_owed = false;
-	for (int i = 0; i < SIM_FLOWS && n->quiet_owed && !*told; i++)
-		if (n->k.flows[i].used && n->k.flows[i].injected &&
-		    tuple_equal(&n->k.flows[i].f.orig, &f.orig) && n->k.flows[i].f.zone == f.zone)
-			world_fail(w, "own-quiet", "node %u announces flow %u that it injected", from,
-				   kernel_number(&f));
-	*told = true;
-}
-
-static void count_storm(struct world *w, uint8_t from)
-{
-	struct oracle *o = &w->n[from].from_peer;
-
-	if (w->now - o->second >= TICK_SEC) {
-		o->second = w->now;
-		o->sent_msgs = 0;
-	}
-	if (++o->sent_msgs > STORM_LIMIT)
-		world_fail(w, "storm", "node %u sent %" PRIu64 " messages within a second", from,
-			   o->sent_msgs);
-}
-
-void oracle_sent(struct world *w, uint8_t from, const uint8_t *data, size_t len)
-{
-	struct wire_msg m;
-	size_t used;
-
-	while (len && !w->broken) {
-		if (wire_message_next(data, len, &m, &used) < 0) {
-			world_fail(w, "well-formed", "node %u sent an undecodable message", from);
-			return;
-		}
-		count_storm(w, from);
-		if (m.h.type == WIRE_CONTROL && (m.h.flags & WIRE_F_ACK))
-			w->n[from].from_peer.owed_since = TICK_NEVER;
-		if (m.h.type == WIRE_CONTROL && (m.h.flags & (WIRE_F_ACK | WIRE_F_NACK)))
-			check_range(w, from, &m);
-		else if (m.h.type <= WIRE_CT_DESTROY)
-			check_own_quiet(w, from, &m);
-		data += used;
-		len -= used;
-	}
-}
-
-/* Before the engine sees it: an ACK may go out in the same turn. */
-void oracle_delivered(struct world *w, uint8_t to, const uint8_t *data, size_t len)
-{
-	struct oracle *o = &w->n[to].from_peer;
-	struct wire_msg m;
-	size_t used;
-
-	while (len) {
-		if (wire_message_next(data, len, &m, &used) < 0)
-			return;
-		if (o->owed_since == TICK_NEVER && seq_after(m.h.seq, o->span[0].max))
-			o->owed_since = w->now;
-		note(o, m.h.seq);
-		data += used;
-		len -= used;
-	}
-}
-
-void oracle_step(struct world *w)
-{
-	struct engine_stats st;
-
-	for (uint8_t i = 0; i < SIM_NODES; i++) {
-		if (!w->n[i].up)
-			continue;
-		engine_get_stats(w->n[i].e, &st);
-		if (w->mode == REPL_FTFW && tick_since(w->now, w->n[i].from_peer.owed_since) > ACK_DUE)
-			world_fail(w, "ack-due", "node %u has acknowledged nothing for too long", i);
-		if (st.peer[0].window_objects > st.peer[0].window_max ||
-		    st.peer[0].window - st.peer[0].window_objects > CONTROL_SPARE)
-			world_fail(w, "bounded", "node %u: %u elements, %u objects unacknowledged, limit %u",
-				   i, st.peer[0].window, st.peer[0].window_objects,
-				   st.peer[0].window_max);
-		for (int c = 0; c < 4; c++)
-			if (st.cache[c].objects > 4 * SIM_FLOWS || st.cache[c].bytes > 4u << 20)
-				world_fail(w, "bounded", "node %u: cache %d holds %u entries, %zu bytes",
-					   i, c, st.cache[c].objects, st.cache[c].bytes);
-	}
-}
-
-/* ---- convergence ---- */
-
-struct listing {
-	uint32_t n;
-	struct flow f[SIM_FLOWS * 4];
-};
-
-static void list(struct engine *e, enum engine_cache which, struct listing *l)
-{
-	struct engine_walk walk = { .which = which };
+	struct engine_walk walk = { .which = ECACHE_EXTERNAL, .one_peer = true, .peer = peer };
 	struct engine_entry en;
 	uint32_t budget = UINT32_MAX;
 
-	l->n = 0;
-	while (engine_walk_next(e, &walk, &budget, &en) == 1 && l->n < SIM_FLOWS * 4)
-		l->f[l->n++] = en.flow;
+	while (engine_walk_next(n->e, &walk, &budget, &en) == 1)
+		if (!injected(&n->k, &en.flow) && !commit_excused(w, n, &en) &&
+		    !contested(n, &en.flow))
+			world_fail(w, "committed", "node %u has committed, but its kernel has no flow %u",
+				   n->index, kernel_key(&en.flow));
 }
 
-static const struct flow *lookup(const struct listing *l, const struct flow *f)
+static void check_committed_expects(struct world *w, struct node *n, uint8_t peer)
 {
-	for (uint32_t i = 0; i < l->n; i++)
-		if (tuple_equal(&l->f[i].orig, &f->orig) && l->f[i].zone == f->zone)
-			return &l->f[i];
-	return NULL;
-}
+	struct engine_walk walk = { .which = ECACHE_EXP_EXTERNAL, .one_peer = true, .peer = peer };
+	struct engine_entry en;
+	uint32_t budget = UINT32_MAX;
+	const struct kflow *master;
+	struct flow m;
 
-/* Does the copy say what the owner's flow says? Timeouts are remaining ones. */
-static bool same_meaning(const struct flow *own, const struct flow *copy)
-{
-	struct tuple ra, rb;
-
-	flow_reply(own, &ra);
-	flow_reply(copy, &rb);
-	return tuple_equal(&ra, &rb) && own->status == copy->status && own->state == copy->state &&
-	       own->mark == copy->mark &&
-	       (own->has & FLOW_HAS_MARK) == (copy->has & FLOW_HAS_MARK);
-}
-
-static void explain(struct world *w, const struct flow *own, const struct flow *copy)
-{
-	struct strbuf b;
-	char line[PRINT_LINE_MAX];
-
-	strbuf_init(&b, line, sizeof(line));
-	print_flow(&b, own, false);
-	world_trace(w, "own  %x %s", own->status, line);
-	strbuf_init(&b, line, sizeof(line));
-	print_flow(&b, copy, false);
-	world_trace(w, "copy %x %s", copy->status, line);
-}
-
-static bool differs(struct world *w, bool complain, uint8_t owner, const char *what, uint32_t number)
-{
-	if (complain)
-		world_fail(w, "converge", "flow %u of node %u is %s on its peer", number, owner, what);
-	return false;
-}
-
-static bool pair_converged(struct world *w, uint8_t owner, bool complain)
-{
-	static struct listing own, copy;
-	const struct node *n = &w->n[owner];
-
-	list(n->e, ECACHE_INTERNAL, &own);
-	list(w->n[1 - owner].e, ECACHE_EXTERNAL, &copy);
-	for (uint32_t i = 0; i < own.n; i++) {
-		const struct flow *c = lookup(&copy, &own.f[i]);
-
-		if (!c)
-			return differs(w, complain, owner, "missing", kernel_number(&own.f[i]));
-		if (!same_meaning(&own.f[i], c)) {
-			if (complain)
-				explain(w, &own.f[i], c);
-			return differs(w, complain, owner, "different", kernel_number(&own.f[i]));
-		}
+	while (engine_walk_next(n->e, &walk, &budget, &en) == 1) {
+		flow_init(&m);
+		m.orig = en.expect.master;
+		master = kernel_find(&n->k, &m);
+		if (master && master->injected && oracle_holds(w, n->index, n->node_of[peer], &m) &&
+		    !kernel_find_expect(&n->k, &en.expect) &&
+		    en.created + RESOLUTION <= n->commit.start &&
+		    n->op_failed[kernel_key(&m)] < n->commit.begun &&
+		    n->k.expect_ended < n->commit.begun &&
+		    n->k.ended[kernel_key(&m)] < n->commit.begun && n->k.full_at < n->commit.begun &&
+		    en.updated + en.expect.timeout * TICK_SEC > node_now(w, n->index) + TICK_SEC)
+			world_fail(w, "committed", "node %u has committed, but its kernel lacks the "
+				   "expectation of flow %u", n->index, kernel_key(&m));
 	}
-	for (uint32_t i = 0; i < copy.n; i++)
-		if (!lookup(&own, &copy.f[i]) && !n->excused[kernel_number(&copy.f[i])])
-			return differs(w, complain, owner, "stale", kernel_number(&copy.f[i]));
-	return true;
 }
 
-/* The internal cache against the kernel itself. */
-static bool kernel_matches(struct world *w, uint8_t node, bool complain)
+void oracle_committed(struct world *w, uint8_t node)
 {
-	static struct listing own;
-	const struct node *n = &w->n[node];
-	uint32_t live = 0;
+	struct node *n = &w->n[node];
 
-	list(n->e, ECACHE_INTERNAL, &own);
-	for (int i = 0; i < SIM_FLOWS; i++) {
-		if (!n->k.flows[i].used)
+	n->commit.running = false;
+	for (uint8_t p = 0; p < n->npeers; p++) {
+		if ((n->commit.what & ADMIN_PEERS) && !(n->commit.what & ADMIN_PEER(p)))
 			continue;
-		live++;
-		if (!lookup(&own, &n->k.flows[i].f)) {
-			if (complain)
-				world_fail(w, "kernel", "node %u: flow %u is in the kernel only", node,
-					   kernel_number(&n->k.flows[i].f));
-			return false;
-		}
+		check_committed_flows(w, n, p);
+		if (w->s.expects)
+			check_committed_expects(w, n, p);
 	}
-	if (live != own.n) {
-		if (complain)
-			world_fail(w, "kernel", "node %u: %u flows cached, %u in the kernel", node, own.n,
-				   live);
-		return false;
-	}
-	return true;
-}
-
-bool oracle_converged(struct world *w, bool complain)
-{
-	for (uint8_t i = 0; i < SIM_NODES; i++)
-		if (!kernel_matches(w, i, complain) || !pair_converged(w, i, complain))
-			return false;
-	return true;
 }

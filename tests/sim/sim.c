@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Histories by seed. A step draws one thing to happen (traffic, faults, crash,
- * restart, operator) and lets a little virtual time pass; at the end everything
- * heals and the oracle demands convergence within SETTLE.
+ * Histories by seed. The seed draws a set-up and then step after step; at the end
+ * everything heals and the oracle demands convergence within SETTLE.
  *
- *   sim [--seed N] [--steps M] [--histories K] [--mode ftfw|notrack] [--break CURE]
- *       [--lossless] [--verbose] [--tap]
+ *   sim [--seed N] [--steps M] [--histories K] [--mode ftfw|notrack|alarm] [--nodes N]
+ *       [--reference 0|1] [--break MECHANISM] [--lossless] [--verbose]
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -14,220 +13,215 @@
 #include <string.h>
 #include "world.h"
 
-#define SETTLE (30 * TICK_SEC)
+#define SETTLE (90 * TICK_SEC)
+#define IDLE   (4 * TICK_SEC)    /* afterwards, to see that nothing goes on */
 
-static void traffic(struct world *w)
+/* ---- the end of a history ---- */
+
+static void heal(struct world *w)
 {
-	const uint8_t node = (uint8_t)rng_below(&w->rng, SIM_NODES);
-	const uint32_t burst = rng_below(&w->rng, 20) == 0 ? SIM_EVENTS + 20 : 1 + rng_below(&w->rng, 6);
+	world_trace(w, "healed");
+	w->quiet = true;
+	for (uint8_t a = 0; a < NODES; a++)
+		for (uint8_t b = 0; b < NODES; b++)
+			w->link[a][b] = (struct link){ .delay = 100 * TICK_USEC };
+	for (uint8_t i = 0; i < w->s.nodes; i++) {
+		struct node *n = &w->n[i];
 
-	for (uint32_t i = 0; i < burst; i++) {
-		const uint32_t number = rng_below(&w->rng, SIM_FLOWS / 2);
-
-		if (rng_below(&w->rng, 4) == 0)
-			kernel_end(w, node, number);
-		else
-			kernel_packet(w, node, number);
+		n->slow = 0;
+		n->errors = n->dump_errors = n->crash_in = 0;
+		if (!n->up)
+			node_start(w, i);
 	}
 }
 
-static void change_faults(struct world *w)
+/*
+ * What an operator would do: what was injected or flushed is announced on demand
+ * only, what was dropped must be asked for again, and NOTRACK repairs nothing
+ * that is lost just before a silence.
+ */
+static void operators(struct world *w)
 {
-	static const uint32_t losses[] = { 0, 0, 5, 10, 30, 50 };
+	const uint32_t all = ADMIN_FLOWS | ADMIN_EXPECTS;
+	bool ask = w->s.mode == REPL_NOTRACK || w->s.reference;
 
-	w->f.loss = losses[rng_below(&w->rng, 6)];
-	w->f.dup = rng_below(&w->rng, 3) ? 0 : 20;
-	w->f.reorder = rng_below(&w->rng, 3) ? 0 : 30;
-	for (uint8_t i = 0; i < SIM_NODES; i++)
-		w->f.cut[i] = rng_below(&w->rng, 8) == 0;
-	world_trace(w, "network: loss %u%%, duplication %u%%, reordering %u%%, cut %d %d", w->f.loss,
-		    w->f.dup, w->f.reorder, w->f.cut[0], w->f.cut[1]);
-}
+	for (uint8_t i = 0; i < w->s.nodes; i++)
+		ask = ask || w->n[i].flushed;
+	for (uint8_t i = 0; i < w->s.nodes; i++)
+		node_admin(w, i, ADMIN_RESYNC_KERNEL, all);
+	world_advance(w, w->now + TICK_SEC);
+	for (uint8_t i = 0; i < w->s.nodes; i++) {
+		struct node *n = &w->n[i];
 
-static void crash_or_start(struct world *w)
-{
-	const uint8_t i = (uint8_t)rng_below(&w->rng, SIM_NODES);
-
-	if (w->n[i].up)
-		node_crash(w, i);
-	else
-		node_start(w, i);
-}
-
-static void operate(struct world *w)
-{
-	const uint8_t i = (uint8_t)rng_below(&w->rng, SIM_NODES);
-	const uint32_t both = ADMIN_FLOWS | ADMIN_EXPECTS;
-
-	switch (rng_below(&w->rng, 6)) {
-	case 0:                                /* promotion, the classic sequence */
-		node_admin(w, i, ADMIN_COMMIT, both);
-		world_advance(w, w->now + 20 * TICK_MSEC);
-		node_admin(w, i, ADMIN_FLUSH_CACHES, both | ADMIN_INTERNAL | ADMIN_EXTERNAL);
-		node_admin(w, i, ADMIN_RESYNC_KERNEL, both);
-		world_advance(w, w->now + 20 * TICK_MSEC);
-		node_admin(w, i, ADMIN_BULK, 0);
-		break;
-	case 1:                                /* demotion */
-		node_admin(w, i, ADMIN_PURGE, 0);
-		node_admin(w, i, ADMIN_REQUEST_RESYNC, 0);
-		break;
-	case 2:
-		node_admin(w, i, ADMIN_BULK, 0);
-		break;
-	case 3:
-		node_admin(w, i, ADMIN_REQUEST_RESYNC, 0);
-		break;
-	case 4:
-		node_admin(w, i, ADMIN_RESYNC_KERNEL, both);
-		break;
-	default:
-		node_admin(w, i, ADMIN_COMMIT, both);
-		break;
+		if (n->committed || n->flushed || (w->s.reference && w->s.mode == REPL_NOTRACK))
+			node_admin(w, i, ADMIN_BULK, 0);
+		if (ask)
+			node_admin(w, i, ADMIN_REQUEST_RESYNC, 0);
 	}
 }
 
-static void step(struct world *w, bool lossless)
-{
-	const uint32_t r = rng_below(&w->rng, 1000);
-
-	if (r < 900)
-		traffic(w);
-	else if (r < 960 && !lossless)
-		change_faults(w);
-	else if (r < 975 && !lossless)
-		crash_or_start(w);
-	else if (r >= 985)
-		operate(w);
-	world_advance(w, w->now + rng_below(&w->rng, 50) * TICK_MSEC);
-	if (rng_below(&w->rng, 40) == 0)
-		world_advance(w, w->now + rng_below(&w->rng, 4000) * TICK_MSEC);
-}
-
-/* Heal, stop the traffic, give the nodes what an operator would give them. */
-static void settle(struct world *w)
+static void wait_converged(struct world *w)
 {
 	const tick_t end = w->now + SETTLE;
 
-	world_trace(w, "healed");
-	w->quiet = true;
-	memset(&w->f, 0, sizeof(w->f));
-	for (uint8_t i = 0; i < SIM_NODES; i++)
-		if (!w->n[i].up)
-			node_start(w, i);
-	world_advance(w, w->now + 8 * TICK_SEC);   /* purges and overrun resyncs fire */
-	for (uint8_t i = 0; i < SIM_NODES; i++) {
-		node_admin(w, i, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS);
+	while (!w->broken && w->now < end && !converge_reached(w, false))
 		world_advance(w, w->now + TICK_SEC);
-		if (w->n[i].committed)         /* injected flows are announced on demand only */
-			node_admin(w, i, ADMIN_BULK, 0);
-		if (w->n[i].flushed)           /* what the peer owns must be asked for again */
-			node_admin(w, i, ADMIN_REQUEST_RESYNC, 0);
-	}
-	while (!w->broken && w->now < end) {
-		world_advance(w, w->now + TICK_SEC);
-		if (oracle_converged(w, false))
-			return;
-	}
-	oracle_converged(w, true);
+	if (!w->broken)
+		converge_reached(w, true);
 }
+
+/* Nothing happens any more but that flows expire: it stays as it is. */
+static void settle(struct world *w)
+{
+	heal(w);
+	world_advance(w, w->now + 9 * TICK_SEC);   /* purges and overrun resyncs fire */
+	operators(w);
+	wait_converged(w);
+	world_trace(w, "converged");
+	world_advance(w, w->now + IDLE);
+	wait_converged(w);
+}
+
+/* ---- one history ---- */
+
+static const char *const mode_names[] = { "notrack", "ftfw", "alarm" };
 
 static void report(const struct world *w, const struct sim_params *p)
 {
-	const uint32_t n = w->ntrace < SIM_TRACE ? w->ntrace : SIM_TRACE;
+	const uint32_t n = w->ntrace < TRACE_LINES ? w->ntrace : TRACE_LINES;
 
-	printf("# seed %" PRIu64 ", %u steps: invariant \"%s\" broken at step %" PRIu64 ": %s\n# last steps:\n",
-	       p->seed, p->steps, w->broken, w->steps, w->why);
+	printf("# seed %" PRIu64 ", %u steps: invariant \"%s\" broken at step %" PRIu64 ": %s\n"
+	       "# %u nodes%s, %s; last steps:\n", p->seed, p->steps, w->broken, w->steps, w->why,
+	       w->s.nodes, w->s.reference ? ", the last is the reference" : "", mode_names[w->s.mode]);
 	for (uint32_t i = w->ntrace - n; i < w->ntrace; i++)
-		printf("#   %s\n", w->trace[i % SIM_TRACE]);
+		printf("#   %s\n", w->trace[i % TRACE_LINES]);
 }
 
-int sim_run(const struct sim_params *p)
+static void end(struct world *w)
+{
+	for (uint8_t i = 0; i < w->s.nodes; i++)
+		if (w->n[i].up)
+			node_crash(w, i);
+	net_fini(&w->net);
+	watch_fini(w);
+	free(w);
+}
+
+static uint32_t busiest(const struct world *w)
+{
+	uint32_t max = 0;
+
+	for (uint8_t a = 0; a < NODES; a++)
+		for (uint8_t b = 0; b < NODES; b++)
+			if (w->watch[a][b].most_sent > max)
+				max = w->watch[a][b].most_sent;
+	return max;
+}
+
+/* Run one history. 0, or 1 with the reason and the last steps on stdout. */
+static int history(const struct sim_params *p)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	int rc;
 
-	w->net = calloc(SIM_NET, sizeof(*w->net));
 	rng_seed(&w->rng, p->seed);
-	w->mode = p->mode;
-	w->cures = p->cures;
-	w->lossless = p->lossless;
-	w->resend_limit = rng_below(&w->rng, 3) ? 512 : 16;
+	net_init(&w->net);
 	w->verbose = p->verbose;
 	w->now = 1000 * TICK_SEC;
-	for (uint8_t i = 0; i < SIM_NODES; i++) {
-		w->n[i].seed = p->seed * 1000 + i * 500;
+	draw_setup(w, p);
+	for (uint8_t i = 0; i < w->s.nodes; i++) {
+		w->n[i].boot = w->now - rng_below(&w->rng, 100) * TICK_SEC;
+		w->n[i].k.expiry = TICK_NEVER;
 		node_start(w, i);
 	}
 	for (w->steps = 0; w->steps < p->steps && !w->broken; w->steps++)
-		step(w, p->lossless);
+		draw_step(w);
 	if (!w->broken)
 		settle(w);
 	rc = w->broken != NULL;
 	if (rc)
 		report(w, p);
-	for (uint8_t i = 0; i < SIM_NODES; i++)
-		engine_free(w->n[i].e);
-	free(w->net);
-	free(w);
+	else if (p->verbose)
+		printf("# busiest second: %u messages\n", busiest(w));
+	end(w);
 	return rc;
 }
 
-static uint32_t parse_cure(const char *name)
-{
-	static const struct {
-		const char *name;
-		uint32_t bit;
-	} cures[] = {
-		{ "w4", REPL_CURE_W4 }, { "w5", REPL_CURE_W5 }, { "w8", REPL_CURE_W8 },
-		{ "w9", REPL_CURE_W9 }, { "rto", REPL_CURE_RTO }, { "pace", REPL_CURE_PACE },
-		{ "hold", REPL_CURE_HOLD },
-	};
+/* ---- command line ---- */
 
-	for (size_t i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
-		if (strcmp(name, cures[i].name) == 0)
-			return cures[i].bit;
-	fprintf(stderr, "sim: unknown mechanism \"%s\"\n", name);
+static int number_of(const char *name, const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(name, names[i]) == 0)
+			return i;
+	fprintf(stderr, "sim: unknown \"%s\"\n", name);
 	exit(2);
 }
+
+/* In the order of the bits REPL_CURE_*. */
+static const char *const cure_names[] = {
+	"w4", "w5", "w8", "w9", "rto", "pace", "hold", "w2", "w3",
+};
 
 static const struct option options[] = {
 	{ "seed", required_argument, NULL, 's' },
 	{ "steps", required_argument, NULL, 'n' },
 	{ "histories", required_argument, NULL, 'k' },
 	{ "mode", required_argument, NULL, 'm' },
+	{ "nodes", required_argument, NULL, 'o' },
+	{ "reference", required_argument, NULL, 'r' },
 	{ "break", required_argument, NULL, 'b' },
 	{ "lossless", no_argument, NULL, 'l' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 },
 };
 
+static bool parse(int c, struct sim_params *p, uint64_t *histories)
+{
+	switch (c) {
+	case 's':
+		p->seed = strtoull(optarg, NULL, 10);
+		return true;
+	case 'n':
+		p->steps = (uint32_t)strtoul(optarg, NULL, 10);
+		return true;
+	case 'k':
+		*histories = strtoull(optarg, NULL, 10);
+		return true;
+	case 'm':
+		p->mode = number_of(optarg, mode_names, 3);
+		return true;
+	case 'o':
+		p->nodes = atoi(optarg);
+		return p->nodes >= 2 && p->nodes <= NODES;
+	case 'r':
+		p->reference = atoi(optarg);
+		return true;
+	case 'b':
+		p->cures &= ~(1u << number_of(optarg, cure_names, 9));
+		return true;
+	case 'l':
+		p->lossless = true;
+		return true;
+	case 'v':
+		p->verbose = true;
+		return true;
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
-	struct sim_params p = { .seed = 1, .steps = 400, .mode = REPL_FTFW, .cures = REPL_CURES_ALL };
+	struct sim_params p = { .seed = 1, .steps = 250, .mode = -1, .reference = -1,
+				.cures = REPL_CURES_ALL };
 	uint64_t histories = 1, failed = 0;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 's')
-			p.seed = strtoull(optarg, NULL, 10);
-		else if (c == 'n')
-			p.steps = (uint32_t)strtoul(optarg, NULL, 10);
-		else if (c == 'k')
-			histories = strtoull(optarg, NULL, 10);
-		else if (c == 'm')
-			p.mode = strcmp(optarg, "notrack") == 0 ? REPL_NOTRACK : REPL_FTFW;
-		else if (c == 'b')
-			p.cures &= ~parse_cure(optarg);
-		else if (c == 'l')
-			p.lossless = true;
-		else if (c == 'v')
-			p.verbose = true;
-		else
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!parse(c, &p, &histories))
 			return 2;
-	}
 	for (uint64_t i = 0; i < histories; i++, p.seed++)
-		failed += (uint64_t)sim_run(&p);
+		failed += (uint64_t)history(&p);
 	printf("%s %" PRIu64 " histories, %" PRIu64 " broken\n", failed ? "FAILED:" : "ok:", histories,
 	       failed);
 	return failed ? 1 : 0;
