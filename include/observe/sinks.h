@@ -57,7 +57,7 @@ int sinks_reopen(struct sinks *s);
 
 /*
  * Other file, syslog and level; the rest of *p counts not. A file of the same
- * name is opened anew. On error (negated errno) nothing has changed.
+ * name stays open. On error (negated errno) nothing has changed.
  */
 int sinks_change(struct sinks *s, const struct sinks_params *p);
 

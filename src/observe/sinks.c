@@ -290,17 +290,16 @@ int sinks_reopen(struct sinks *s)
 	return 0;
 }
 
-int sinks_change(struct sinks *s, const struct sinks_params *p)
+static int change_file(struct sinks *s, const char *path)
 {
-	const bool has_file = p->file && *p->file;
-	char *file = has_file ? strdup(p->file) : NULL;
+	char *file = path ? strdup(path) : NULL;
 	int fd = -1;
 
-	if (has_file && !file)
+	if (path && !file)
 		return -ENOMEM;
-	if (has_file)
+	if (path)
 		fd = open_file(file);
-	if (has_file && fd < 0) {
+	if (path && fd < 0) {
 		free(file);
 		return fd;
 	}
@@ -309,6 +308,17 @@ int sinks_change(struct sinks *s, const struct sinks_params *p)
 	free(s->file);
 	s->file = file;
 	s->file_fd = fd;
+	return 0;
+}
+
+int sinks_change(struct sinks *s, const struct sinks_params *p)
+{
+	const char *path = p->file && *p->file ? p->file : NULL;
+	const bool same = path && s->file ? strcmp(path, s->file) == 0 : path == s->file;
+	int err = same ? 0 : change_file(s, path);
+
+	if (err)
+		return err;
 	s->syslog = p->syslog;
 	s->log.max = p->max;
 	return 0;

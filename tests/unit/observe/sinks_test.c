@@ -236,6 +236,26 @@ Test(sinks, another_file_that_cannot_be)
 	cr_expect(strstr(content(file), "as before\n"));
 }
 
+/* As for a daemon that has become another user, and whose log was rotated. */
+Test(sinks, the_same_file_need_not_be_opened_again)
+{
+	struct sinks_params q = p;
+
+	p.file = file;
+	open_sinks();
+	log_info(sinks_log(s), "one");
+	unlink(file);
+	cr_assert_eq(mkdir(file, 0700), 0);
+	q.file = file;
+	q.max = LOG_LVL_WARNING;
+	cr_expect_eq(sinks_reopen(s), -EISDIR);
+	cr_expect_eq(sinks_change(s, &q), 0);
+	cr_expect_eq(sinks_log(s)->max, LOG_LVL_WARNING);
+	log_warning(sinks_log(s), "two");
+	cr_expect_eq(stats().file_lost, 0);
+	rmdir(file);
+}
+
 Test(sinks, open_errors)
 {
 	long n;
