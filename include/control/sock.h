@@ -5,7 +5,8 @@
 /*
  * The daemon's end of the control socket: a UNIX stream listener and its
  * clients. No client is ever waited for: one that is silent, sends half a
- * request or stops reading costs a slot and a buffer, nothing else.
+ * request or stops reading costs a slot and a buffer, nothing else; if no slot
+ * is left the one that has kept us waiting longest gives way.
  *
  * A reply is pulled: once a request is complete, start() is asked whether it is
  * accepted, then fill() is called for the next piece whenever the client has

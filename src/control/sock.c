@@ -29,6 +29,7 @@
 
 #define BACKLOG       100
 #define ACCEPTS       16               /* new clients per turn */
+#define STALLED       TICK_SEC         /* who does not move for so long may have to give way */
 #define ACCEPT_PAUSE  (100 * TICK_MSEC) /* when we are out of descriptors */
 
 enum client_state { CLIENT_READING, CLIENT_REPLYING, CLIENT_ENDING };
@@ -42,6 +43,7 @@ struct control_client {
 	bool hungry;                    /* fill() had nothing, waits for control_wake() */
 	bool woken;                     /* control_wake() since fill() was called */
 	bool half_closed;               /* sends no more, may still read */
+	tick_t moved;                   /* it came, asked, or took a part of its reply */
 	struct control_creds creds;
 	void *user;
 	char *out;                      /* owned, CONTROL_BUFFER bytes, from start() on */
@@ -111,12 +113,17 @@ static void client_refuse(struct control_client *cl, enum control_code code)
 	client_drop(cl);
 }
 
+/* Is it for the client to take more of its reply? */
+static bool wants_write(const struct control_client *cl)
+{
+	return cl->state != CLIENT_READING && (cl->out_pos < cl->out_len || !cl->hungry);
+}
+
 static void client_watch(struct control_client *cl)
 {
 	unsigned int want = cl->half_closed ? 0 : LOOP_READ;
-	bool to_write = cl->out_pos < cl->out_len || !cl->hungry;
 
-	if (cl->state != CLIENT_READING && to_write)
+	if (wants_write(cl))
 		want |= LOOP_WRITE;
 	loop_io_want(cl->c->p.loop, &cl->io, want);
 }
@@ -165,8 +172,10 @@ static void client_reply(struct control_client *cl)
 			client_drop(cl);
 			return;
 		}
-		if (n > 0)
+		if (n > 0) {
 			cl->out_pos += (size_t)n;
+			cl->moved = loop_now(cl->c->p.loop);
+		}
 	}
 	if (cl->out_pos == cl->out_len) {
 		cl->out_pos = 0;
@@ -205,6 +214,7 @@ static void client_start(struct control_client *cl, const struct control_request
 		return;
 	}
 	cl->state = CLIENT_REPLYING;
+	cl->moved = loop_now(c->p.loop);
 	if (is_text(cl))
 		cl->out_len = control_code_format(cl->out, CONTROL_BUFFER, CONTROL_CODE_OK);
 	client_reply(cl);
@@ -298,6 +308,7 @@ static int client_new(struct control_sock *c, int fd)
 	if (!cl)
 		return -ENOMEM;
 	cl->c = c;
+	cl->moved = loop_now(c->p.loop);
 	control_creds_read(fd, &c->p.access, &cl->creds);
 	cl->next = c->clients;
 	if (cl->next)
@@ -321,6 +332,28 @@ static void on_resume(void *ctx)
 	loop_io_want(c->p.loop, &c->listener, LOOP_READ);
 }
 
+/*
+ * All places are taken: who has kept us waiting longest gives way. Else clients
+ * that do not read would keep out all others.
+ */
+static bool make_room(struct control_sock *c)
+{
+	struct control_client *worst = NULL;
+
+	for (struct control_client *cl = c->clients; cl; cl = cl->next)
+		if ((cl->state == CLIENT_READING || wants_write(cl)) &&
+		    (!worst || cl->moved < worst->moved))
+			worst = cl;
+	if (!worst || tick_since(loop_now(c->p.loop), worst->moved) < STALLED)
+		return false;
+	if (ratelim_ok(&c->warn, loop_now(c->p.loop)))
+		log_warning(c->p.log, "control: breaking off a client that does not read, %u are connected",
+			    c->stats.clients);
+	c->stats.broken++;
+	client_drop(worst);
+	return true;
+}
+
 static void refuse(struct control_sock *c, int fd)
 {
 	c->stats.refused++;
@@ -341,7 +374,7 @@ static void on_listener(void *ctx, unsigned int ready)
 		fd = accept4(c->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0)
 			break;
-		if (c->stats.clients >= c->p.max_clients || client_new(c, fd) < 0)
+		if ((c->stats.clients >= c->p.max_clients && !make_room(c)) || client_new(c, fd) < 0)
 			refuse(c, fd);
 	}
 	if (i == ACCEPTS || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)

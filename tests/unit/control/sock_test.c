@@ -624,6 +624,44 @@ Test(sock, the_65th_is_refused)
 	AWAIT(stats().clients == 0);
 }
 
+/* One waits for us, one has just come, one does not read: only the last gives way. */
+Test(sock_path, who_does_not_move_gives_way_to_a_newcomer, .fini = teardown)
+{
+	int waiting, slow, last, fd;
+	tick_t end;
+
+	open_with(3, 0);
+	slow = client();
+	h.size = 64 << 20;
+	say(slow, "dump-internal\n");
+	AWAIT(h.fills > 0);
+	waiting = client();
+	h.size = 3;
+	h.later = true;
+	say(waiting, "stats\n");
+	AWAIT(h.started == 2);
+	end = clock_now() + 1100 * TICK_MSEC;
+	while (clock_now() < end)
+		turn();
+	last = client();
+	AWAIT(stats().clients == 3);
+	fd = client();
+	h.later = false;
+	say(fd, "stats\n");
+	cr_assert_str_eq(answer(fd), "0200 ok\nabc");
+	cr_expect_eq(stats().broken, 1);
+	cr_expect_eq(h.gone, 2);               /* the slow one and the newcomer */
+	/* Nobody has been idle for long now. */
+	fd = client();
+	AWAIT(stats().clients == 3);
+	cr_expect_str_eq(answer(client()), "0503 too many clients\n");
+	close(waiting);
+	close(last);
+	close(slow);
+	close(fd);
+	AWAIT(stats().clients == 0);
+}
+
 Test(sock, all_clients_at_once)
 {
 	int fd[CONTROL_CLIENTS], i;
