@@ -207,6 +207,14 @@ def second_start(ctx):
         lab.a.daemon.configure(ctx.ctd).start()
         result = lab.a.daemon.ctl("-d")
         assert result.code == 1, f"second start: {result}"
+        other = lab.a.daemon.path("other")     # the lock file alone must do
+        with open(lab.a.daemon.path("conf"), encoding="ascii") as f:
+            text = f.read().replace(lab.a.daemon.path("ctl"), lab.a.daemon.path("ctl2"))
+        with open(other, "w", encoding="ascii") as f:
+            f.write(text)
+        result = lab.a.daemon.ctl("-C", other, "-d", config=False)
+        assert result.code == 1 and "lockfile" in result.err, f"second start: {result}"
+        assert os.path.exists(lab.a.daemon.path("lock")), "the lock file of the first is gone"
         lab.a.daemon.ok("-s")
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The filter on a real kernel: both spellings, long lists, states, and what -F and -t spare."""
+import re
 import sys
 
 from cluster import Cluster
@@ -73,6 +74,10 @@ def address_lists(ctx, spelling):
         expected = [KNOWN, host(LONG)]
         wait_for(lambda: sources(a.owned()) == expected == sources(b.known()), 20,
                  "what is not ignored is replicated")
+        text = a.daemon.ok("-s", "runtime")
+        filtered = int(re.search(r"events filtered:\s+(\d+)", text).group(1))
+        ours = filtered >= len(range(0, LONG, 7))
+        assert ours == (spelling == "Userspace"), f"{filtered} events were left out by the daemon"
         assert len(a.owned()) == 2, "the real server counts, not the address before translation"
         spared = sorted([host(n) for n in range(0, LONG, 7)] + [KNOWN])
         a.daemon.ok("-R")

@@ -84,6 +84,7 @@ def rights_of_user(ctx):
             lab.b.daemon.ok("-F")
             wait_for(lambda: not keys(lab.b, "-i"), 20, "-F empties the kernel's table")
         log = lab.b.daemon.path("log")
+        assert os.stat(log).st_uid == NOBODY, "it was opened as root and not given away"
         os.rename(log, log + ".1")
         lab.b.daemon.proc.send_signal(signal.SIGHUP)
         wait_for(lambda: os.path.exists(log), 20, "a new log file")

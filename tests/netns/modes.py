@@ -233,11 +233,14 @@ def w10_bypass_window_tracking(ctx):
 def bypass_commands(ctx):
     """What the commands do when there is no internal cache."""
     with ctx.lab() as lab:
-        start_pair(lab, ctx.ctd, mode="NOTRACK", mode_extra=BYPASS)
+        start_pair(lab, ctx.ctd, mode="NOTRACK", mode_extra=BYPASS,
+                   general="Filter { Address Ignore { IPv4_address 10.9.9.9 } }")
+        lab.a.ns.run(["conntrack", "-I", "-p", "udp", "-s", "10.9.9.9", "-d", "10.9.9.8",
+                      "--sport", "1", "--dport", "2", "-t", "300"])
         with one_of_each(lab) as expected:
             wait_for(lambda: keys(lab.b, "-e") == expected, 10, "-e on b lists the flows", 0.05)
             lines = [line.split() for line in lab.a.daemon.ok("-i").splitlines()]
-            assert len(lines) == len(expected), lines
+            assert len(lines) == len(expected), lines       # the filter counts here too
             assert all(fields[2].isdigit() and fields[-1] == "use=1" for fields in lines), lines
             xml = lab.a.daemon.ok("-i", "-x")
             assert xml.count("<flow>") == len(expected), xml
