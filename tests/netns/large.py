@@ -6,6 +6,7 @@ The kernel's tables are filled by a generator. `--flows 1000000` makes them as
 large as a busy site's.
 """
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -111,6 +112,26 @@ def bursts(ctx):
             fill(ctx, lab.a, size, first=made)
             made += size
             wait_for(lambda: active(lab.b, "external") == made, 2, f"a burst of {size} arrives")
+
+
+@test(limit=150)
+def overrun(ctx):
+    """A burst that a small event buffer cannot hold: cache and kernel are the same again, by itself."""
+    count = ctx.flows(200000)
+    small = "NetlinkBufferSize 65536\nNetlinkBufferSizeMaxGrowth 65536\nNetlinkOverrunResync 2"
+    with ctx.lab(flows=2 * count) as lab:
+        start_pair(lab, ctx.ctd, mode="FTFW", general=f"{general(count)}\n{small}")
+        lab.a.daemon.proc.send_signal(signal.SIGSTOP)
+        fill(ctx, lab.a, count // 2)
+        lab.a.daemon.proc.send_signal(signal.SIGCONT)
+        fill(ctx, lab.a, count // 2, first=count // 2)
+        wait_for(lambda: active(lab.a, "internal") == active(lab.b, "external") == count, 60,
+                 "all flows are in both caches")
+        same_as_kernel(lab.a)
+        log = lab.a.daemon.last_words(1000)
+        told = [line for line in log if "lost" in line]
+        lab.note(f"the log says: {told}")
+        assert 1 <= len(told) <= 2, told
 
 
 # --- a crash in the middle of a full transfer ---
