@@ -111,7 +111,7 @@ void net_forge(struct world *w, uint8_t from, uint8_t to, uint32_t seq)
 	const size_t len = wire_control_put(buf, sizeof(buf), WIRE_F_ALIVE, seq, 0, 0);
 
 	world_trace(w, "a stray ALIVE %u from node %u to node %u", seq, from, to);
-	put(w, from, to, 0, w->now, buf, len);
+	put(w, from, to, NET_FORGED, w->now, buf, len);
 }
 
 tick_t net_next(const struct net *n)

@@ -13,6 +13,7 @@
 #include "base/tick.h"
 
 #define NET_DGRAM  1472          /* Ethernet */
+#define NET_FORGED 0             /* the life of a sender that is another one */
 #define NET_INBOX  100           /* datagrams that wait for a node that does not read */
 
 struct world;

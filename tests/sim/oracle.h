@@ -39,7 +39,9 @@ struct watch {
 	uint32_t past_life;          /* ... namely this */
 	tick_t owed_since;           /* first arrival since the last ACK; TICK_NEVER: none */
 	uint32_t heard_life;         /* whose message arrived last */
-	bool odd;                    /* something of a past life of the sender arrived */
+	tick_t heard;                /* when that was */
+	bool greeted;                /* a HELLO of the sender's present life arrived */
+	bool odd;                    /* a past life of the sender may confuse the receiver */
 	tick_t second;               /* of the sender's messages ... */
 	uint32_t sent, most_sent;    /* ... in it; in the busiest */
 	enum said said[KEYS];

@@ -23,7 +23,8 @@
 #define ACK_MAX     (1u << 16)
 #define NACK_MAX    (1u << 20)   /* a NACK may take the start of a new life for a gap */
 #define ACK_DUE     (1500 * TICK_MSEC)
-#define ACK_DUE_ODD (10 * TICK_SEC)  /* something of a past life arrived first */
+#define ACK_DUE_ODD (10 * TICK_SEC)  /* something of a past life confused them */
+#define SILENT      (3 * TICK_SEC)
 
 /* ---- sets of numbers ---- */
 
@@ -83,6 +84,7 @@ void watch_start(struct world *w, uint8_t node)
 		in->owed_since = TICK_NEVER;
 		in->odd = false;
 		out->life = w->n[node].life;
+		out->greeted = false;
 		if (out->span[0].any && !node_is_reference(w, node)) {
 			out->span[1] = out->span[0];
 			out->past_life = w->n[node].life - 1;
@@ -119,7 +121,7 @@ static void widen(struct span *s, uint32_t n)
 		s->max = n;
 }
 
-/* A message of a past life arrives. */
+/* A message of a past life, or a forged one, arrives. */
 static void widen_past(struct watch *o, uint32_t life, uint32_t n)
 {
 	if (life != o->past_life)
@@ -172,12 +174,23 @@ static void check_range(struct world *w, uint8_t from, uint8_t to, const struct 
 	}
 }
 
+/*
+ * Which of two numberings is the peer's shows only in what arrives further: a
+ * link that is cut meanwhile makes nothing due.
+ */
+static bool ack_overdue(const struct world *w, const struct watch *o)
+{
+	if (o->odd)
+		return tick_since(o->heard, o->owed_since) > ACK_DUE_ODD;
+	return tick_since(w->now, o->owed_since) > ACK_DUE;
+}
+
 void watch_acks_due(struct world *w, uint8_t node)
 {
 	for (uint8_t i = 0; i < w->s.nodes; i++) {
 		const struct watch *o = &w->watch[node][i];
 
-		if (tick_since(w->now, o->owed_since) > (o->odd ? ACK_DUE_ODD : ACK_DUE))
+		if (ack_overdue(w, o))
 			world_fail(w, "ack-due", "node %u has acknowledged nothing of node %u for too long",
 				   node, i);
 	}
@@ -281,6 +294,25 @@ void watch_sent(struct world *w, uint8_t from, uint8_t to, const uint8_t *data, 
 	}
 }
 
+/*
+ * The answer to a greeting of a past life ends that of the present one, as nothing
+ * on the wire tells them apart. If all of it was lost, the receiver meets the new
+ * numbering without a HELLO and cannot believe it at once.
+ */
+static void note_greeting(struct watch *o, uint8_t flags)
+{
+	o->greeted = o->greeted || (flags & WIRE_F_HELLO);
+	o->odd = o->odd || (!o->greeted && o->span[1].any);
+}
+
+/* While it is unclear of whom an ACK is due, its time begins anew after a silence. */
+static void note_heard(struct world *w, struct watch *o)
+{
+	if (o->odd && o->owed_since != TICK_NEVER && tick_since(w->now, o->heard) > SILENT)
+		o->owed_since = w->now;
+	o->heard = w->now;
+}
+
 void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 {
 	struct watch *o = &w->watch[to][d->from];
@@ -291,14 +323,17 @@ void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 
 	o->odd = o->odd || !now;
 	o->heard_life = d->life;
+	note_heard(w, o);
 	for (; len && wire_message_next(data, len, &m, &used) == 0; data += used, len -= used) {
 		tell(w, d->from, to, "->", &m);
+		if (now)
+			note_greeting(o, m.h.flags);
 		if (w->s.mode == REPL_FTFW && w->n[to].e && now && o->owed_since == TICK_NEVER &&
 		    (!o->span[0].any || seq_after(m.h.seq, o->span[0].max)))
 			o->owed_since = w->now;
 		if (w->s.mode == REPL_FTFW)
 			enter(&o->seen, m.h.seq);
-		if (now || node_is_reference(w, d->from))
+		if (now || (node_is_reference(w, d->from) && d->life != NET_FORGED))
 			widen(&o->span[0], m.h.seq);
 		else
 			widen_past(o, d->life, m.h.seq);
