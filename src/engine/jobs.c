@@ -169,8 +169,9 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 					       DUMP_RETRY) * TICK_SEC);
 	if (e->dumps[0].purpose == DUMP_BULK)
 		transit_bulk_end(e, now, e->dumps[0].expects, err);
-	if (err == 0 && refills(e->dumps[0].purpose)) {
+	if (refills(e->dumps[0].purpose)) {
 		e->sweeping = true;            /* vanished entries go, slice by slice */
+		e->sweep_keeps = err < 0;
 		e->sweep_expects = e->dumps[0].expects;
 		e->sweep = (struct cache_walk){ 0 };
 		jobs_tick(e, now);
@@ -508,7 +509,7 @@ void jobs_tick(struct engine *e, tick_t now)
 		const uint32_t kind = e->sweep_expects ? OBJ_EXPECT : OBJ_FLOW;
 
 		e->sweeping = false;
-		if (!e->cleared[kind])
+		if (!e->cleared[kind] && !e->sweep_keeps)
 			e->partial[kind] = false;      /* the cache is what the kernel has */
 		dump_finish(e);
 	}

@@ -495,6 +495,10 @@ bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
 
 		if ((flags & ENTRY_DEAD) || (flags & ENTRY_GEN) == e->gen[kind])
 			continue;
+		if (e->sweep_keeps) {
+			*cache_flags(c, ref) = (uint8_t)(flags ^ ENTRY_GEN);
+			continue;
+		}
 		if (kind == OBJ_FLOW)
 			keep_ended(e, ref, NULL);
 		local_bury(e, kind, ref);

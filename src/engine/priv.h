@@ -160,6 +160,7 @@ struct engine {
 	bool dump_running;
 	bool sweeping;                         /* after a resync dump: vanished entries go */
 	bool sweep_expects;
+	bool sweep_keeps;                      /* the dump failed: only make the marks alike */
 	struct cache_walk sweep;
 
 	/* commit */
@@ -225,7 +226,11 @@ void local_clear(struct engine *e, bool expects);
 void local_gone(struct engine *e, tick_t now, struct repl_obj o);
 void local_queue_all_done(struct engine *e, tick_t now);
 void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send);
-/* One slice of the sweep after a dump; false when it is through. */
+/*
+ * One slice of the sweep after a dump; false when it is through. After one that
+ * failed nothing goes, but every entry gets the same mark again: else the next
+ * dump, whose mark is the one of before, would spare what it does not show.
+ */
 bool local_sweep(struct engine *e, tick_t now, uint32_t budget);
 
 /* This flow lives here, whatever a peer says of it: tell all. */

@@ -19,6 +19,8 @@ regressions() { cat <<'END'
 --steps 100 --seed 100815: lost events were not told when -R ran
 --steps 120 --mode alarm --seed 2: a refresh left parts of an older flow
 --steps 120 --mode ftfw --seed 1594: a late HELLO brought an ended flow back
+--steps 100 --seed 230332: a peer greeted anew got no bulk and kept what had ended
+--steps 100 --seed 283087: after a failed dump the next one spared what had ended
 --steps 120 --mode notrack --seed 766: one late ALIVE ended the removal of stale entries
 END
 }

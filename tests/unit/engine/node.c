@@ -141,7 +141,8 @@ static bool effects(struct node *n)
 		}
 		for (uint32_t i = 0; i < n->table->nexpects && eff.kind == EFFECT_DUMP_EXPECTS; i++)
 			engine_dump_expect(n->e, now, &n->table->expects[i]);
-		engine_dump_end(n->e, now, 0);
+		engine_dump_end(n->e, now, n->dump_err);
+		n->dump_err = 0;
 	}
 	return any;
 }

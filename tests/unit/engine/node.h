@@ -12,6 +12,7 @@ struct node {
 	struct engine *e;
 	struct table *table;
 	bool events;               /* the table's changes are told (default) */
+	int dump_err;              /* how its next dump ends, the ones after it succeed */
 };
 
 /* Criterion runs each test in a process of its own. */

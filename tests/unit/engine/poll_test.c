@@ -4,6 +4,7 @@
  * what differs is told. What a peer is asked for has an end that can be waited for.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 #include "node.h"
 
@@ -109,6 +110,25 @@ Test(overrun, w33_expectations_are_refreshed)
 	run_for(SECS(31));
 	cr_assert_eq(listed(&b, ECACHE_EXTERNAL, NULL), 1);
 	cr_assert_eq(listed(&b, ECACHE_EXP_EXTERNAL, NULL), 1);
+}
+
+Test(overrun, the_reading_after_a_failed_one_finds_what_has_ended)
+{
+	struct flow f = tcp_flow(1), lasts = tcp_flow(2);
+
+	traffic_new(&a, &f);
+	traffic_new(&a, &lasts);
+	run_for(SECS(1));
+	a.events = false;
+	traffic_end(&a, &f);
+	a.dump_err = -EINTR;
+	engine_overrun(a.e, now);
+	run_for(SECS(31));
+	cr_assert_eq(a.dump_err, 0);
+	cr_assert_eq(listed(&a, ECACHE_INTERNAL, NULL), 2, "what a part shows ends nothing");
+	run_for(SECS(31));
+	cr_assert_eq(listed(&a, ECACHE_INTERNAL, NULL), 1);
+	cr_assert_eq(listed(&b, ECACHE_EXTERNAL, NULL), 1);
 }
 
 Test(overrun, further_losses_do_not_put_the_reading_off)
