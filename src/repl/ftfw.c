@@ -71,6 +71,7 @@ static void count_deaf(struct repl *r, tick_t now)
 		return;
 	r->deaf = 0;
 	r->greet = GREET_SAYING;
+	r->under_hello = true;           /* it takes this for a new life: a bulk is owed */
 	resync_auto(r, now);
 }
 

@@ -96,7 +96,7 @@ struct repl {
 
 	/* FT-FW, sending side */
 	enum greet_state greet;
-	bool under_hello;        /* objects were sent while saying HELLO */
+	bool under_hello;        /* objects were sent while saying HELLO, or it is said again */
 	struct window win;
 	uint32_t win_objects;    /* objects among win.count */
 	tick_t last_ack;         /* last progress */

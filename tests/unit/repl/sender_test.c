@@ -592,3 +592,23 @@ Test(sender, w2_a_peer_that_does_not_take_our_numbers_is_greeted_again)
 	cr_assert(greets_a_deaf_peer(REPL_CURES_ALL));
 	cr_assert_not(greets_a_deaf_peer(REPL_CURES_ALL & ~REPL_CURE_W2));
 }
+
+/* It takes the greeting for a new life and waits for all that this one has. */
+Test(sender, a_peer_greeted_again_gets_a_bulk)
+{
+	tick_t now = settle(REPL_CURES_ALL);
+	uint32_t bulks = g.bulks, seq = 503;
+
+	rig_change(&g, 1);
+	said(now);
+	for (int i = 0; i < 20 && !count(said(now), WIRE_CONTROL, H); i++) {
+		now += SEC(1);
+		rig_control(&g, now, seq++, WIRE_F_ALIVE, 0, 0);
+		repl_tick(g.r, now);
+	}
+	cr_assert_eq(g.bulks, bulks);
+	rig_control(&g, now, seq, WIRE_F_ALIVE | HB, 0, 0);
+	pass(now + SEC(1));
+	cr_assert_eq(g.bulks, bulks + 1);
+	stop();
+}
