@@ -86,6 +86,20 @@ static tick_t arrival(struct world *w, const struct link *l, tick_t sent)
 	return t;
 }
 
+/*
+ * Healed links keep the order, also where put() starts to count anew: what the
+ * reference has dropped from a short resend queue it cannot send again, nor does it
+ * say so, and after a bulk with such a hole live entries are missing until it speaks
+ * of them. Nothing after that bulk would bring them back.
+ */
+static tick_t in_order(const struct world *w, struct link *l, tick_t t)
+{
+	if (w->quiet && t < l->last + TICK_USEC)
+		t = l->last + TICK_USEC;
+	l->last = t;
+	return t;
+}
+
 void net_send(struct world *w, uint8_t from, uint8_t to, const uint8_t *data, size_t len)
 {
 	struct link *l = &w->link[from][to];
@@ -100,7 +114,7 @@ void net_send(struct world *w, uint8_t from, uint8_t to, const uint8_t *data, si
 		w->lost++;
 		return;
 	}
-	put(w, from, to, w->n[from].life, arrival(w, l, t), data, len);
+	put(w, from, to, w->n[from].life, in_order(w, l, arrival(w, l, t)), data, len);
 	if (rng_below(&w->rng, 100) < l->dup)
 		put(w, from, to, w->n[from].life, arrival(w, l, t), data, len);
 }

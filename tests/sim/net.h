@@ -25,6 +25,7 @@ struct link {
 	uint32_t rate;               /* bytes per second, 0 = unlimited ... */
 	tick_t queue;                /* ... with a queue as long as this */
 	tick_t busy_until;           /* when what is queued is through */
+	tick_t last;                 /* healed: when the last one arrives */
 };
 
 struct dgram {

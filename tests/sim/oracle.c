@@ -98,8 +98,12 @@ static void check_resync(struct world *w, uint8_t node, uint8_t peer)
 	if (st.resyncs_complete == *known)
 		return;
 	*known = st.resyncs_complete;
+	/*
+	 * What was complete before the owner's present life was heard, since the last look,
+	 * is of its past one: a message of that life may announce it after its end.
+	 */
 	if (w->watch[node][owner].heard_life != w->n[owner].life ||
-	    w->oracle.n[owner].life_began >= w->oracle.n[node].looked ||
+	    w->watch[node][owner].heard_since >= w->oracle.n[node].looked ||
 	    (node_is_reference(w, owner) &&
 	     tick_since(w->now, w->oracle.n[owner].life_began) < RECOGNISED))
 		return;                        /* with its past life */

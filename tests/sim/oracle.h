@@ -38,8 +38,9 @@ struct watch {
 	struct span span[2];         /* ... in this life of it, in a past one ... */
 	uint32_t past_life;          /* ... namely this */
 	tick_t owed_since;           /* first arrival since the last ACK; TICK_NEVER: none */
-	uint32_t heard_life;         /* whose message arrived last */
-	tick_t heard;                /* when that was */
+	uint32_t heard_life;         /* whose message arrived last ... */
+	tick_t heard_since;          /* ... and nobody else's since then ... */
+	tick_t heard;                /* ... when that was */
 	bool greeted;                /* a HELLO of the sender's present life arrived */
 	bool odd;                    /* a past life of the sender may confuse the receiver */
 	tick_t second;               /* of the sender's messages ... */

@@ -322,6 +322,8 @@ void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 	struct wire_msg m;
 
 	o->odd = o->odd || !now;
+	if (o->heard_life != d->life)
+		o->heard_since = w->now;
 	o->heard_life = d->life;
 	note_heard(w, o);
 	for (; len && wire_message_next(data, len, &m, &used) == 0; data += used, len -= used) {
