@@ -61,7 +61,7 @@ class Steady:
         self.near.close()
 
 
-def short_udp(lab, seconds=4):
+def short_udp(lab, seconds=6):
     for node in (lab.a, lab.b):
         node.ns.sysctl(net__netfilter__nf_conntrack_udp_timeout=seconds,
                        net__netfilter__nf_conntrack_udp_timeout_stream=seconds)
@@ -126,7 +126,7 @@ def direct_commands(ctx):
         assert not lab.b.daemon.ok("-i")
 
 
-def steady(ctx, seconds=14, binaries=None, **config):
+def steady(ctx, seconds=20, binaries=None, **config):
     """A UDP stream outlives its timeout many times over, in both kernels."""
     with ctx.lab() as lab:
         short_udp(lab)
