@@ -27,17 +27,24 @@ void oracle_start(struct world *w, uint8_t node)
 
 /* ---- what is held ---- */
 
-bool oracle_holds(const struct world *w, uint8_t node, uint8_t owner, const struct flow *f)
+static bool find_held(const struct world *w, uint8_t node, uint8_t owner, const struct flow *f,
+		      struct engine_entry *en)
 {
 	struct engine_walk walk = { .which = ECACHE_EXTERNAL, .one_peer = true,
 				    .peer = w->n[node].peer_of[owner] };
-	struct engine_entry en;
 	uint32_t budget = UINT32_MAX;
 
-	while (engine_walk_next(w->n[node].e, &walk, &budget, &en) == 1)
-		if (tuple_equal(&en.flow.orig, &f->orig) && en.flow.zone == f->zone)
+	while (engine_walk_next(w->n[node].e, &walk, &budget, en) == 1)
+		if (tuple_equal(&en->flow.orig, &f->orig) && en->flow.zone == f->zone)
 			return true;
 	return false;
+}
+
+bool oracle_holds(const struct world *w, uint8_t node, uint8_t owner, const struct flow *f)
+{
+	struct engine_entry en;
+
+	return find_held(w, node, owner, f, &en);
 }
 
 static void check_stale(struct world *w, uint8_t node, uint8_t owner)
@@ -202,6 +209,20 @@ void oracle_announced(struct world *w, uint8_t node, const struct flow *f)
 			   kernel_key(f));
 }
 
+/* Another translation than what is held, perhaps injected already, as a stray packet made it. */
+void oracle_told(struct world *w, uint8_t node, uint8_t owner, const struct flow *f)
+{
+	struct engine_entry en;
+	struct tuple a, b;
+
+	if (!find_held(w, node, owner, f, &en))
+		return;
+	flow_reply(f, &a);
+	flow_reply(&en.flow, &b);
+	if (!tuple_equal(&a, &b))
+		w->oracle.n[node].retold[kernel_key(f)] = w->now;
+}
+
 /* Is there a reason why this flow did not get into the kernel, or is not there any more? */
 static bool commit_excused(struct world *w, struct node *n, const struct engine_entry *en)
 {
@@ -215,6 +236,7 @@ static bool commit_excused(struct world *w, struct node *n, const struct engine_
 		kf = kernel_find(&n->k, &other);
 	}
 	return en->created + RESOLUTION > n->commit.start ||       /* came while it ran */
+	       w->oracle.n[n->index].retold[key] >= begun ||       /* it changed while it ran */
 	       n->op_failed[key] >= begun ||
 	       n->k.ended[key] >= begun || n->k.full_at >= begun ||
 	       en->updated + en->flow.timeout * TICK_SEC < node_now(w, n->index) + TICK_SEC ||

@@ -37,6 +37,7 @@ struct watch {
 	uint32_t life;               /* of the sender ... */
 	struct span span[2];         /* ... in this life of it, in a past one ... */
 	uint32_t past_life;          /* ... namely this */
+	struct span forged;          /* the last number of somebody else */
 	tick_t owed_since;           /* first arrival since the last ACK; TICK_NEVER: none */
 	uint32_t heard_life;         /* whose message arrived last ... */
 	tick_t heard_since;          /* ... and nobody else's since then ... */
@@ -52,6 +53,7 @@ struct watch {
 
 struct oracle_node {
 	bool told[KEYS];             /* announced in this life */
+	tick_t retold[KEYS];         /* told otherwise than held, during a commit */
 	bool quiet_owed;             /* committed; nothing since that announces it */
 	uint64_t bulks_at_commit, overruns_at_commit;
 	uint64_t resyncs[NODES];     /* complete ones, by node ... */
@@ -83,6 +85,8 @@ void oracle_start(struct world *w, uint8_t node);
 void oracle_turn(struct world *w, uint8_t node);
 void oracle_commit_asked(struct world *w, uint8_t node);
 void oracle_committed(struct world *w, uint8_t node);
+/* A node is about to see what an owner tells of a flow. */
+void oracle_told(struct world *w, uint8_t node, uint8_t owner, const struct flow *f);
 /* A flow that this node injected itself is not announced by it. */
 void oracle_announced(struct world *w, uint8_t node, const struct flow *f);
 /* Does a node hold this flow of another one? */

@@ -81,6 +81,7 @@ void watch_start(struct world *w, uint8_t node)
 
 		empty(&in->seen);
 		memset(in->span, 0, sizeof(in->span));
+		in->forged = (struct span){ 0 };
 		in->owed_since = TICK_NEVER;
 		in->odd = false;
 		out->life = w->n[node].life;
@@ -121,7 +122,7 @@ static void widen(struct span *s, uint32_t n)
 		s->max = n;
 }
 
-/* A message of a past life, or a forged one, arrives. */
+/* A message of a past life arrives. */
 static void widen_past(struct watch *o, uint32_t life, uint32_t n)
 {
 	if (life != o->past_life)
@@ -136,19 +137,27 @@ static bool within(const struct span *s, uint32_t from, uint32_t to)
 }
 
 /*
+ * Numbers from "before" on. If the present life goes on where it ended, those in
+ * between may be asked for too: nobody can know that they were never sent.
+ */
+static bool within_joined(const struct watch *o, struct span before, uint32_t from, uint32_t to)
+{
+	if (before.any && o->span[0].any && o->span[0].min - before.max < NACK_MAX) {
+		widen(&before, o->span[0].min);
+		widen(&before, o->span[0].max);
+	}
+	return within(&before, from, to);
+}
+
+/*
  * Numbers between two that arrived, of this life of the sender or the one before.
- * If the one goes on where the other ended, they may be asked for too: nobody can
- * know that they were never sent.
+ * A forged one may have been taken for the first of the present life. It says
+ * nothing about the life before: what is under way of that still shows its gaps.
  */
 static bool in_gap(const struct watch *o, uint32_t from, uint32_t to)
 {
-	struct span both = o->span[1];
-
-	if (both.any && o->span[0].any && o->span[0].min - both.max < NACK_MAX) {
-		widen(&both, o->span[0].min);
-		widen(&both, o->span[0].max);
-	}
-	return within(&o->span[0], from, to) || within(&both, from, to);
+	return within(&o->span[0], from, to) || within_joined(o, o->span[1], from, to) ||
+	       within_joined(o, o->forged, from, to);
 }
 
 static void check_range(struct world *w, uint8_t from, uint8_t to, const struct wire_msg *m)
@@ -320,6 +329,7 @@ void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 	const uint8_t *data = d->data;
 	size_t used, len = d->len;
 	struct wire_msg m;
+	struct flow f;
 
 	o->odd = o->odd || !now;
 	if (o->heard_life != d->life)
@@ -328,6 +338,8 @@ void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 	note_heard(w, o);
 	for (; len && wire_message_next(data, len, &m, &used) == 0; data += used, len -= used) {
 		tell(w, d->from, to, "->", &m);
+		if (w->n[to].commit.running && flow_of(&m, &f))
+			oracle_told(w, to, d->from, &f);
 		if (now)
 			note_greeting(o, m.h.flags);
 		if (w->s.mode == REPL_FTFW && w->n[to].e && now && o->owed_since == TICK_NEVER &&
@@ -337,6 +349,8 @@ void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 			enter(&o->seen, m.h.seq);
 		if (now || (node_is_reference(w, d->from) && d->life != NET_FORGED))
 			widen(&o->span[0], m.h.seq);
+		else if (d->life == NET_FORGED)
+			o->forged = (struct span){ .any = true, .min = m.h.seq, .max = m.h.seq };
 		else
 			widen_past(o, d->life, m.h.seq);
 		if (now && m.h.type == WIRE_CONTROL && (m.h.flags & WIRE_F_ACK) &&
