@@ -58,6 +58,25 @@ static void draw_timers(struct world *w, struct setup *s)
 	}
 }
 
+/*
+ * Which nodes do without internal cache. Numbers of their own: what the seed decides
+ * otherwise stays as it is. Without external cache only if asked for.
+ */
+static void draw_caches(struct world *w, const struct sim_params *p)
+{
+	struct rng rng;
+
+	rng_seed(&rng, ~p->seed);
+	for (uint8_t i = 0; i < w->s.nodes; i++) {
+		const bool bypass = rng_below(&rng, 100) < 15;
+
+		if (node_is_reference(w, i))
+			continue;
+		w->n[i].direct = w->s.mode != REPL_ALARM && p->direct;
+		w->n[i].bypass = w->s.mode == REPL_NOTRACK && (p->bypass < 0 ? bypass : p->bypass);
+	}
+}
+
 void draw_setup(struct world *w, const struct sim_params *p)
 {
 	struct setup *s = &w->s;
@@ -78,6 +97,7 @@ void draw_setup(struct world *w, const struct sim_params *p)
 	s->flows = ONE_OF(w, 4, 16, 30);
 	draw_timers(w, s);
 	draw_peers(w);
+	draw_caches(w, p);
 }
 
 /* ---- traffic ---- */

@@ -52,6 +52,8 @@ static void start_engine(struct world *w, struct node *n)
 			  .resend_limit = s->resend_limit, .startup_resync = s->startup_resync,
 			  .cures = s->cures, .ident = true },
 		.cache_limit = KEYS,
+		.no_external = n->direct,
+		.no_internal = n->bypass,
 		.expect_sync = s->expects,
 		.commit_timeout = s->commit_timeout,
 		.purge_timeout = s->purge_timeout,

@@ -76,6 +76,9 @@ struct node {
 	tick_t op_failed[KEYS];      /* last injected error */
 	tick_t last_overrun;
 
+	bool direct;                 /* DisableExternalCache */
+	bool bypass;                 /* DisableInternalCache */
+
 	bool reuses;                 /* the reference: numbers of its past life come again */
 
 	/* what an operator of this node has to make up for */

@@ -4,7 +4,8 @@
  * everything heals and the oracle demands convergence within SETTLE.
  *
  *   sim [--seed N] [--steps M] [--histories K] [--mode ftfw|notrack|alarm] [--nodes N]
- *       [--reference 0|1] [--break MECHANISM] [--lossless] [--verbose]
+ *       [--reference 0|1] [--bypass 0|1] [--direct] [--break MECHANISM] [--lossless]
+ *       [--verbose]
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -46,7 +47,7 @@ static void operators(struct world *w)
 	bool ask = w->s.mode == REPL_NOTRACK || w->s.reference;
 
 	for (uint8_t i = 0; i < w->s.nodes; i++)
-		ask = ask || w->n[i].flushed;
+		ask = ask || w->n[i].flushed || w->n[i].direct;
 	for (uint8_t i = 0; i < w->s.nodes; i++)
 		node_admin(w, i, ADMIN_RESYNC_KERNEL, all);
 	world_advance(w, w->now + TICK_SEC);
@@ -170,6 +171,8 @@ static const struct option options[] = {
 	{ "mode", required_argument, NULL, 'm' },
 	{ "nodes", required_argument, NULL, 'o' },
 	{ "reference", required_argument, NULL, 'r' },
+	{ "direct", no_argument, NULL, 'd' },
+	{ "bypass", required_argument, NULL, 'y' },
 	{ "break", required_argument, NULL, 'b' },
 	{ "lossless", no_argument, NULL, 'l' },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -197,6 +200,12 @@ static bool parse(int c, struct sim_params *p, uint64_t *histories)
 	case 'r':
 		p->reference = atoi(optarg);
 		return true;
+	case 'd':
+		p->direct = true;
+		return true;
+	case 'y':
+		p->bypass = atoi(optarg);
+		return true;
 	case 'b':
 		p->cures &= ~(1u << number_of(optarg, cure_names, 9));
 		return true;
@@ -212,7 +221,7 @@ static bool parse(int c, struct sim_params *p, uint64_t *histories)
 
 int main(int argc, char **argv)
 {
-	struct sim_params p = { .seed = 1, .steps = 250, .mode = -1, .reference = -1,
+	struct sim_params p = { .seed = 1, .steps = 250, .mode = -1, .reference = -1, .bypass = -1,
 				.cures = REPL_CURES_ALL };
 	uint64_t histories = 1, failed = 0;
 	int c;

@@ -75,6 +75,8 @@ struct sim_params {
 	int mode;                    /* enum repl_mode, -1: drawn */
 	int nodes;                   /* 0: drawn */
 	int reference;               /* -1: drawn */
+	int bypass;                  /* nodes without internal cache; -1: drawn */
+	bool direct;                 /* nodes without external cache */
 	uint32_t cures;
 	bool lossless;
 	bool verbose;
