@@ -96,9 +96,12 @@ class Context:
         """The generator of flows of all kinds, which also writes out the kernel's table."""
         return self._built(ALLKINDS)
 
-    def flows(self, count):
-        """How many flows a test of large tables is to use; `count` unless told otherwise."""
-        return self.args.flows or count
+    def flows(self, count, least=0):
+        """How many flows a test of large tables is to use; `count` unless told otherwise.
+
+        With fewer than `least` what it looks at would be over too soon.
+        """
+        return max(self.args.flows or count, least)
 
     def lab(self, relay=None, flows=0):
         """`relay` and `flows` as in Lab."""

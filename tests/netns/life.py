@@ -198,7 +198,7 @@ def stale_lock(ctx):
 @test(limit=150)
 def end_during_commit(ctx):
     """SIGTERM in the middle of a commit, of a bulk, of the first reading: an end within 1 s."""
-    count = ctx.flows(200000)
+    count = ctx.flows(200000, least=100000)
     general = f"HashLimit {2 * count}\nHashSize {count}"
     with ctx.lab(flows=2 * count) as lab:
         start_pair(lab, ctx.ctd, general=general)

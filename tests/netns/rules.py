@@ -77,7 +77,7 @@ def size_of_hash(ctx):
 @test(limit=150)
 def refused_during_commit(ctx):
     """A commit is waited for; a second one and a flush meanwhile end at once, with 0."""
-    count = ctx.flows(200000)
+    count = ctx.flows(200000, least=100000)
     with ctx.lab(flows=2 * count) as lab:
         start_pair(lab, ctx.ctd, general=f"HashLimit {2 * count}\nHashSize {count}")
         fill(ctx, lab.a, count)
