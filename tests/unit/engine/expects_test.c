@@ -9,7 +9,7 @@ Test(expects, w11_expectation_before_its_master_is_held_back)
 {
 	struct pair p = pair_default();
 	struct expect x = ftp_expect();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 
 	run_for(&p, SECS(5));
 	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
@@ -28,7 +28,7 @@ Test(expects, expectations_of_other_helpers_are_not_sent)
 {
 	struct engine_params pa = params(1), pb = params(2);
 	struct expect x = ftp_expect();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 	struct pair p;
 
 	pa.n_expect_helpers = 1;
@@ -50,7 +50,7 @@ Test(expects, w11_a_master_that_comes_back_releases_them)
 {
 	struct pair p = pair_default();
 	struct expect x = ftp_expect();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 
 	run_for(&p, SECS(5));
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
@@ -69,7 +69,7 @@ Test(expects, w11_more_than_can_be_held_push_out_the_oldest)
 {
 	struct pair p = pair_default();
 	struct expect x = ftp_expect();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 	struct engine_stats st;
 
 	for (uint16_t i = 0; i < 300; i++) {
@@ -88,7 +88,7 @@ Test(expects, one_that_was_held_can_end)
 {
 	struct pair p = pair_default();
 	struct expect x = ftp_expect();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 
 	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
 	engine_expect_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &x);
@@ -103,7 +103,7 @@ Test(expects, a_late_end_of_an_older_one_is_ignored)
 {
 	struct pair p = pair_default();
 	struct expect x = ftp_expect();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 
 	x.has |= EXPECT_HAS_ID;
 	x.id = 2;
@@ -122,7 +122,7 @@ Test(expects, a_late_end_of_an_older_one_is_ignored)
 
 static struct flow zoned(uint16_t zone, uint32_t id)
 {
-	struct flow f = tcp_flow(1, id);
+	struct flow f = tcp_sample(1, id);
 
 	f.has |= FLOW_HAS_ZONE | FLOW_HAS_HELPER;
 	f.zone = zone;
@@ -299,7 +299,7 @@ static void answer_dumps(struct pair *p, const struct flow *m, const struct expe
 Test(expects, w33_an_overrun_brings_them_up_to_date)
 {
 	struct pair p = pair_default();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 	struct expect x[3] = { ftp_expect(), ftp_expect(), ftp_expect() };
 	struct engine_entry first;
 	tick_t told;
@@ -337,7 +337,7 @@ Test(expects, w33_an_overrun_brings_them_up_to_date)
 Test(expects, w33_a_dump_does_not_bring_back_what_ended_meanwhile)
 {
 	struct pair p = pair_default();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 	struct expect x = ftp_expect();
 	struct effect eff;
 
@@ -359,7 +359,7 @@ Test(expects, w33_a_dump_does_not_bring_back_what_ended_meanwhile)
 Test(expects, w33_a_dump_takes_away_what_was_held)
 {
 	struct pair p = pair_default();
-	struct flow other = tcp_flow(9, 9);
+	struct flow other = tcp_sample(9, 9);
 	struct expect x = ftp_expect();
 
 	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
@@ -389,7 +389,7 @@ static struct expect registration(void)
 Test(expects, one_that_gets_active_is_noticed)
 {
 	struct pair p = pair_default();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 	struct expect x = registration();
 	struct engine_entry first;
 
@@ -436,7 +436,7 @@ Test(expects, one_that_never_gets_active_is_left_alone_in_the_end)
 Test(expects, one_that_got_active_unnoticed_can_end)
 {
 	struct pair p = pair_default();
-	struct flow m = tcp_flow(1, 7);
+	struct flow m = tcp_sample(1, 7);
 	struct expect x = registration();
 
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
@@ -468,6 +468,6 @@ Test(expects, a_missing_helper_costs_no_flow)
 	engine_get_stats(p.b, &st);
 	cr_assert_eq(st.last_commit.flows_new, 1);
 	cr_assert_eq(st.last_commit.flows_no_helper, 1);
-	cr_assert(strstr(all_logs, "1 entries were committed without their helper"), "%s", all_logs);
+	cr_assert(strstr(said, "1 entries were committed without their helper"), "%s", said);
 	pair_free(&p);
 }

@@ -4,6 +4,7 @@
 
 /* Two nodes, each an engine and a modelled kernel table, and a pipe without loss. */
 #include "engine/engine.h"
+#include "sample.h"
 #include "table_model.h"
 
 #define SECS(n) ((n) * TICK_SEC)
@@ -18,7 +19,6 @@ struct node {
 /* Criterion runs each test in a process of its own. */
 extern struct node a, b;
 extern tick_t now;
-extern char said[16384];           /* log lines of both */
 
 struct engine_params node_params(uint64_t seed, enum repl_mode mode);
 

@@ -6,21 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-char last_log[1024], all_logs[16384];
-int log_lines, mode_lines;
-
-static void keep_log(void *ctx, enum log_level level, const char *line)
-{
-	(void)ctx;
-	(void)level;
-	log_lines++;
-	mode_lines += strstr(line, "configure both alike") != NULL;
-	snprintf(last_log, sizeof(last_log), "%s", line);
-	snprintf(all_logs + strlen(all_logs), sizeof(all_logs) - strlen(all_logs), "%s\n", line);
-}
-
-static const struct log test_log = { .emit = keep_log, .max = LOG_LVL_NOTICE };
-
 struct engine_params params(uint64_t seed)
 {
 	return (struct engine_params){
@@ -32,7 +17,7 @@ struct engine_params params(uint64_t seed)
 		.expect_sync = true,
 		.purge_timeout = 60,
 		.overrun_resync = 30,
-		.log = &test_log,
+		.log = &kept_log,
 	};
 }
 
@@ -92,27 +77,6 @@ void pair_free(struct pair *p)
 	engine_free(p->b);
 }
 
-struct flow tcp_flow(uint16_t sport, uint32_t id)
-{
-	struct flow f;
-
-	flow_init(&f);
-	f.has = FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_PORTS | FLOW_HAS_REPLY |
-		FLOW_HAS_STATE | FLOW_HAS_ID;
-	f.orig.family = FAM_IP4;
-	f.orig.src.b[0] = 10;
-	f.orig.dst.b[0] = 20;
-	f.orig.proto = IPP_TCP;
-	f.orig.sport = sport;
-	f.orig.dport = 80;
-	f.state = TCPS_ESTABLISHED;
-	f.status = CTS_CONFIRMED | CTS_SEEN_REPLY | CTS_ASSURED;
-	f.timeout = 432000;
-	f.id = id;
-	tuple_invert(&f.orig, &f.reply);
-	return f;
-}
-
 uint32_t listed(struct engine *e, enum engine_cache which, struct engine_entry *first)
 {
 	struct engine_walk w = { .which = which };
@@ -127,7 +91,7 @@ uint32_t listed(struct engine *e, enum engine_cache which, struct engine_entry *
 
 struct expect ftp_expect(void)
 {
-	const struct flow m = tcp_flow(1, 7);
+	const struct flow m = tcp_sample(1, 7);
 	struct expect x;
 
 	expect_init(&x);

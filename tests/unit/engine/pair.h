@@ -4,12 +4,9 @@
 
 /* Two engines joined by a lossless pipe, and a virtual clock. */
 #include "engine/engine.h"
+#include "sample.h"
 
 #define SECS(n) ((n) * TICK_SEC)
-
-/* What the engines logged. Criterion runs each test in a process of its own. */
-extern char last_log[1024], all_logs[16384];
-extern int log_lines, mode_lines;
 
 struct pair {
 	struct engine *a, *b;
@@ -27,8 +24,7 @@ void pair_free(struct pair *p);
 void pump(struct pair *p);
 void run_for(struct pair *p, tick_t d);
 
-/* An established connection; what its FTP server announces. */
-struct flow tcp_flow(uint16_t sport, uint32_t id);
+/* What the FTP server of tcp_sample(1, 7) announces. */
 struct expect ftp_expect(void);
 
 /* Entries a listing shows, and the first of them. */

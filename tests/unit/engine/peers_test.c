@@ -8,22 +8,10 @@
 #include <string.h>
 #include "base/err.h"
 #include "engine/engine.h"
+#include "sample.h"
 
 #define NODES 3
 #define SECS(n) ((n) * TICK_SEC)
-
-static char said[4096];
-
-static void keep_log(void *ctx, enum log_level level, const char *line)
-{
-	const size_t at = strlen(said);
-
-	(void)ctx;
-	(void)level;
-	snprintf(said + at, sizeof(said) - at, "%s\n", line);
-}
-
-static const struct log test_log = { .emit = keep_log, .max = LOG_LVL_NOTICE };
 
 static struct engine *node[NODES];
 static uint32_t away = NODES;          /* no node hears this one, and it hears none */
@@ -71,30 +59,9 @@ static void run_for(tick_t d)
 	}
 }
 
-static struct flow tcp_flow(uint16_t sport)
-{
-	struct flow f;
-
-	flow_init(&f);
-	f.has = FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_PORTS | FLOW_HAS_REPLY |
-		FLOW_HAS_STATE | FLOW_HAS_ID;
-	f.orig.family = FAM_IP4;
-	f.orig.src.b[0] = 10;
-	f.orig.dst.b[0] = 20;
-	f.orig.proto = IPP_TCP;
-	f.orig.sport = sport;
-	f.orig.dport = 80;
-	f.state = TCPS_ESTABLISHED;
-	f.status = CTS_CONFIRMED | CTS_SEEN_REPLY | CTS_ASSURED;
-	f.timeout = 432000;
-	f.id = sport;
-	tuple_invert(&f.orig, &f.reply);
-	return f;
-}
-
 static void owns(uint32_t i, uint16_t sport)
 {
-	struct flow f = tcp_flow(sport);
+	struct flow f = tcp_sample(sport, sport);
 
 	engine_flow_event(node[i], now, EVENT_NEW, ORIGIN_KERNEL, &f);
 }
@@ -130,7 +97,7 @@ static void setup(void)
 		.repl = { .mode = REPL_FTFW, .ack_window = 300, .resend_limit = 1000,
 			  .cures = REPL_CURES_ALL },
 		.cache_limit = 1000,
-		.log = &test_log,
+		.log = &kept_log,
 	};
 
 	for (uint32_t i = 0; i < NODES; i++) {
@@ -189,7 +156,7 @@ Test(peers, one_that_is_away_costs_the_others_nothing)
 
 	away = 2;
 	for (uint16_t i = 0; i < 3000; i++) {
-		struct flow f = tcp_flow((uint16_t)(1000 + i));
+		struct flow f = tcp_sample((uint16_t)(1000 + i), (uint16_t)(1000 + i));
 
 		engine_flow_event(node[0], now, EVENT_NEW, ORIGIN_KERNEL, &f);
 		engine_flow_event(node[0], now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
@@ -305,7 +272,7 @@ static struct engine *start(bool reference, uint64_t seed)
 		.repl = { .mode = REPL_FTFW, .ack_window = 300, .resend_limit = 1000,
 			  .cures = reference ? 0 : REPL_CURES_ALL, .ident = !reference },
 		.cache_limit = 1000,
-		.log = &test_log,
+		.log = &kept_log,
 	};
 	struct engine *e = engine_new(&p, now);
 
@@ -316,13 +283,13 @@ static struct engine *start(bool reference, uint64_t seed)
 /* What the kernel has when a daemon starts is loaded, and told to nobody. */
 static void load(struct engine *e, uint16_t one, uint16_t other)
 {
-	struct flow f = tcp_flow(one);
+	struct flow f = tcp_sample(one, one);
 	struct effect eff;
 
 	cr_assert_eq(engine_load(e, 0), 1);
 	cr_assert(engine_effect(e, now, &eff));
 	engine_dump_flow(e, now, &f);
-	f = tcp_flow(other);
+	f = tcp_sample(other, other);
 	engine_dump_flow(e, now, &f);
 	engine_dump_end(e, now, 0);
 }

@@ -11,22 +11,11 @@
 #include "base/err.h"
 #include "engine/engine.h"
 #include "oom.h"
+#include "sample.h"
 
 #define FAR 3                  /* nodes 1 to 3, each with the middle as its only peer */
 #define SECS(n) ((n) * TICK_SEC)
 
-static char said[8192];
-
-static void keep_log(void *ctx, enum log_level level, const char *line)
-{
-	const size_t at = strlen(said);
-
-	(void)ctx;
-	(void)level;
-	snprintf(said + at, sizeof(said) - at, "%s\n", line);
-}
-
-static const struct log test_log = { .emit = keep_log, .max = LOG_LVL_NOTICE };
 static const char *const names[] = { "", "one", "two", "three" };
 
 static struct engine *middle, *far_node[FAR + 1];
@@ -43,7 +32,7 @@ static struct engine_params params(uint64_t seed)
 			  .cures = REPL_CURES_ALL, .ident = true },
 		.cache_limit = 1000,
 		.overrun_resync = 30,
-		.log = &test_log,
+		.log = &kept_log,
 	};
 }
 
@@ -102,22 +91,9 @@ static void run_for(tick_t d)
 
 static struct flow tcp_flow(uint16_t sport)
 {
-	struct flow f;
+	struct flow f = tcp_sample(sport, sport);
 
-	flow_init(&f);
-	f.has = FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_PORTS | FLOW_HAS_REPLY |
-		FLOW_HAS_STATE | FLOW_HAS_ID;
-	f.orig.family = FAM_IP4;
-	f.orig.src.b[0] = 10;
 	f.orig.src.b[3] = (uint8_t)(sport >= 1000);    /* 10.0.0.1 from port 1000 on */
-	f.orig.dst.b[0] = 20;
-	f.orig.proto = IPP_TCP;
-	f.orig.sport = sport;
-	f.orig.dport = 80;
-	f.state = TCPS_ESTABLISHED;
-	f.status = CTS_CONFIRMED | CTS_SEEN_REPLY | CTS_ASSURED;
-	f.timeout = 432000;
-	f.id = sport;
 	tuple_invert(&f.orig, &f.reply);
 	return f;
 }
