@@ -37,11 +37,15 @@ struct stats_runtime {
 	tick_t uptime;
 	uint64_t events_unknown;       /* kernel messages of a kind we do not know */
 	uint64_t events_failed;        /* reading the event socket failed, overruns included */
-	uint64_t dump_unknown;
+	uint64_t dump_unknown;         /* entries of a dumped table that say what we cannot read */
 	uint64_t buffer;               /* of the event socket, bytes */
-	uint64_t wait_failed;          /* the loop's wait */
 	uint64_t read_failed;          /* control clients that left without a request */
 	uint64_t unknown_requests;     /* control requests without a meaning */
+	uint64_t ops, ops_failed;      /* on the kernel's tables; failed: "there is none" included */
+	uint64_t ops_refused;          /* of these: never sent, no usable key */
+	uint64_t labels_lost;          /* updated but for the labels */
+	uint64_t foreign;              /* messages to our sockets that the kernel did not send */
+	uint64_t log_lost;             /* lines that neither a file nor syslog took */
 };
 
 struct stats_queue {

@@ -21,18 +21,29 @@ struct figures {
 static void runtime_stats(const struct daemon *d, struct stats_runtime *r)
 {
 	struct kernel_events_stats ev = { 0 };
+	struct kernel_applier_stats ap;
 	struct control_sock_stats cs;
+	struct sinks_stats log;
 
 	if (d->tables.events)
 		kernel_events_get_stats(d->tables.events, &ev);
+	kernel_applier_get_stats(d->tables.applier, &ap);
 	control_sock_get_stats(d->control, &cs);
+	sinks_get_stats(d->sinks, &log);
 	*r = (struct stats_runtime){
 		.uptime = tick_since(loop_now(d->loop), d->started),
 		.events_unknown = ev.unknown,
 		.events_failed = ev.overruns + ev.bad + d->tables.events_lost_io,
+		.dump_unknown = d->tables.dumped.bad,
 		.buffer = ev.buffer,
 		.read_failed = cs.read_failed,
 		.unknown_requests = cs.unknown,
+		.ops = ap.ops,
+		.ops_failed = ap.failed,
+		.ops_refused = ap.refused,
+		.labels_lost = ap.labels_lost,
+		.foreign = ev.foreign + ap.foreign + d->tables.dumped.foreign,
+		.log_lost = log.file_lost + log.syslog_lost,
 	};
 }
 

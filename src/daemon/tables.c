@@ -6,6 +6,7 @@
  * go a slice per turn.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include "base/err.h"
 #include "priv.h"
@@ -183,9 +184,15 @@ void tables_listen(struct daemon *d)
 static void dump_close(struct daemon *d)
 {
 	struct tables *t = &d->tables;
+	struct kernel_dump_stats st;
 
 	if (!t->dump)
 		return;
+	kernel_dump_get_stats(t->dump, &st);
+	if (st.bad)
+		log_warning(d->log, "%" PRIu64 " entries of the kernel's table could not be read", st.bad);
+	t->dumped.bad += st.bad;
+	t->dumped.foreign += st.foreign;
 	loop_io_want(d->loop, &t->dump_io, 0);
 	kernel_dump_free(t->dump);
 	t->dump = NULL;

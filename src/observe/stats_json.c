@@ -171,6 +171,11 @@ static void kernel(struct jsonw *j, const struct stats_view *v)
 	jsonw_u64(j, "flushes", st->kernel_flushes);
 	jsonw_u64(j, "resyncs", st->kernel_resyncs);
 	jsonw_u64(j, "buffer_bytes", rt->buffer);
+	jsonw_u64(j, "operations", rt->ops);
+	jsonw_u64(j, "operations_failed", rt->ops_failed);
+	jsonw_u64(j, "operations_refused", rt->ops_refused);
+	jsonw_u64(j, "labels_lost", rt->labels_lost);
+	jsonw_u64(j, "foreign_messages", rt->foreign);
 	jsonw_object_end(j);
 }
 
@@ -184,6 +189,9 @@ void stats_json_runtime(struct jsonw *j, const struct stats_view *v)
 	jsonw_object(j, "control");
 	jsonw_u64(j, "read_failed", rt->read_failed);
 	jsonw_u64(j, "unknown_requests", rt->unknown_requests);
+	jsonw_object_end(j);
+	jsonw_object(j, "log");
+	jsonw_u64(j, "lines_lost", rt->log_lost);
 	jsonw_object_end(j);
 	jsonw_object_end(j);
 }

@@ -251,11 +251,11 @@ void stats_text_runtime(struct strbuf *b, const struct stats_view *v)
 	strbuf_addf(b, "\tresync with kernel table:\t%12" PRIu64 "\n", st->kernel_resyncs);
 	strbuf_addf(b, "\tcurrent buffer size (in bytes):\t%12" PRIu64 "\n\n", rt->buffer);
 	strbuf_add(b, "runtime stats:\n");
-	/* There are no child processes. */
+	/* There are no child processes, and the loop's wait fails never or for good. */
 	strbuf_addf(b, "\tchild process failed:\t\t%12u\n", 0u);
 	strbuf_addf(b, "\t\tchild process segfault:\t%12u\n", 0u);
 	strbuf_addf(b, "\t\tchild process termsig:\t%12u\n", 0u);
-	strbuf_addf(b, "\tselect failed:\t\t\t%12" PRIu64 "\n", rt->wait_failed);
+	strbuf_addf(b, "\tselect failed:\t\t\t%12u\n", 0u);
 	strbuf_addf(b, "\twait failed:\t\t\t%12u\n", 0u);
 	strbuf_addf(b, "\tlocal read failed:\t\t%12" PRIu64 "\n", rt->read_failed);
 	strbuf_addf(b, "\tlocal unknown request:\t\t%12" PRIu64 "\n\n", rt->unknown_requests);

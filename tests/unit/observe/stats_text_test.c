@@ -254,7 +254,7 @@ Test(stats_text, runtime_counters)
 		"events unknown type:\t\t           3\n",   "catch event failed:\t\t           4\n",
 		"dump unknown type:\t\t           5\n",     "netlink overrun:\t\t           6\n",
 		"flush kernel table:\t\t           7\n",    "resync with kernel table:\t           8\n",
-		"(in bytes):\t           9\n",              "select failed:\t\t\t          10\n",
+		"(in bytes):\t           9\n",              "select failed:\t\t\t           0\n",
 		"local read failed:\t\t          11\n",     "local unknown request:\t\t          12\n",
 	};
 	size_t i;
@@ -269,7 +269,6 @@ Test(stats_text, runtime_counters)
 		.events_failed = 4,
 		.dump_unknown = 5,
 		.buffer = 9,
-		.wait_failed = 10,
 		.read_failed = 11,
 		.unknown_requests = 12,
 	};

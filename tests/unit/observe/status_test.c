@@ -236,3 +236,32 @@ Test(status, json_figures)
 							"malformed")), 7);
 	json_decref(got);
 }
+
+/* Each counter under its name: of many alike one is soon taken for the other. */
+Test(status, json_runtime)
+{
+	static const struct { const char *part, *key; json_int_t want; } figures[] = {
+		{ "kernel", "events_unknown", 1 },      { "kernel", "events_failed", 2 },
+		{ "kernel", "dump_unknown", 3 },        { "kernel", "buffer_bytes", 4 },
+		{ "kernel", "operations", 5 },          { "kernel", "operations_failed", 6 },
+		{ "kernel", "operations_refused", 7 },  { "kernel", "labels_lost", 8 },
+		{ "kernel", "foreign_messages", 9 },    { "control", "read_failed", 10 },
+		{ "control", "unknown_requests", 11 },  { "log", "lines_lost", 12 },
+	};
+	struct jsonw j = jsonw_to(&b);
+	json_t *got;
+
+	stats.runtime = (struct stats_runtime){
+		.events_unknown = 1, .events_failed = 2, .dump_unknown = 3, .buffer = 4,
+		.ops = 5, .ops_failed = 6, .ops_refused = 7, .labels_lost = 8, .foreign = 9,
+		.read_failed = 10, .unknown_requests = 11, .log_lost = 12,
+	};
+	stats_json_runtime(&j, &stats);
+	got = json_loads(text, 0, NULL);
+	cr_assert(got, "%s", text);
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		cr_expect_eq(json_integer_value(json_object_get(json_object_get(got, figures[i].part),
+								figures[i].key)),
+			     figures[i].want, "%s", figures[i].key);
+	json_decref(got);
+}
