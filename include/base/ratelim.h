@@ -27,7 +27,4 @@ bool ratelim_ok(struct ratelim *r, tick_t now);
 /* Take up to "want" tokens; returns how many were there. */
 uint32_t ratelim_take(struct ratelim *r, tick_t now, uint32_t want);
 
-/* When the next token will be there (now if there is one). */
-tick_t ratelim_next(const struct ratelim *r, tick_t now);
-
 #endif

@@ -94,9 +94,6 @@ void cache_set_limit(struct cache *c, uint32_t limit);
 tick_t cache_created(const struct cache *c, cache_ref ref);
 tick_t cache_updated(const struct cache *c, cache_ref ref);
 
-/* Set "updated" without changing the content. */
-void cache_touch(struct cache *c, tick_t now, cache_ref ref);
-
 void cache_get_stats(const struct cache *c, struct cache_stats *st);
 uint32_t cache_count(const struct cache *c);
 

@@ -122,8 +122,7 @@ void commit_get_stats(const struct commit *c, struct commit_stats *st);
 /* Add up the counters of several commits. */
 void commit_stats_add(struct commit_stats *sum, const struct commit_stats *more);
 
-/* What an error of the kernel means, and a word or two for it ("table full"). */
-enum commit_reason commit_reason_of(int err);
+/* A word or two for it ("table full"). */
 const char *commit_reason_text(enum commit_reason reason);
 
 /*

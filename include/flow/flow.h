@@ -118,13 +118,6 @@ struct flow {
 	uint32_t use;               /* references to the kernel's entry */
 };
 
-/* The key of a flow: original tuple and zone (doc/protocol.md, identity). */
-struct flow_key {
-	struct tuple orig;
-	uint16_t zone;
-	uint16_t pad;
-};
-
 /* All zero. */
 void flow_init(struct flow *f);
 
@@ -133,8 +126,6 @@ void flow_init(struct flow *f);
  * fields where the protocol has them?
  */
 bool flow_has_key(const struct flow *f);
-
-void flow_key(const struct flow *f, struct flow_key *k);
 
 /*
  * Lay what src knows over dst (kernel update, wire update): parts known in

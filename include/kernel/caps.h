@@ -23,10 +23,4 @@ struct kernel_caps {
 /* Find out. 0, or negated errno if not even a socket could be had. */
 int kernel_caps_read(struct kernel_caps *caps);
 
-/*
- * Make every flow created from now on report its events (write 1 to
- * nf_conntrack_events). 0 or negated errno.
- */
-int kernel_caps_enable_events(void);
-
 #endif

@@ -39,9 +39,6 @@ void loop_stop(struct loop *l);
 /* Time of the last wake-up; refreshed before the timers run. */
 tick_t loop_now(const struct loop *l);
 
-/* Call once in the child after fork() if the child goes on using the loop. */
-void loop_after_fork(struct loop *l);
-
 /*
  * Hook called in each turn before the wait: everything that came in has been
  * handed on, now effects are drained and timers armed. NULL takes it away.

@@ -190,9 +190,6 @@ struct chan_stats {
 
 void chan_get_stats(const struct chan *c, struct chan_stats *st);
 
-/* "multicast", "UDP", "TCP": the words of -s link. */
-const char *chan_kind_name(enum chan_kind kind);
-
 enum chan_status { CHAN_DOWN, CHAN_NO_CARRIER, CHAN_RUNNING };
 
 /* State of the interface now; also takes over a changed MTU. */

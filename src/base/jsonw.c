@@ -88,24 +88,10 @@ void jsonw_array_end(struct jsonw *j)
 	close_bracket(j, "]");
 }
 
-/* Listings of millions consist of numbers: not through a format. */
-static void number(struct strbuf *b, uint64_t v)
-{
-	char text[21];
-	size_t i = sizeof(text) - 1;
-
-	text[i] = '\0';
-	do {
-		text[--i] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	strbuf_add(b, text + i);
-}
-
 void jsonw_u64(struct jsonw *j, const char *key, uint64_t v)
 {
 	lead(j, key);
-	number(j->b, v);
+	strbuf_add_u64(j->b, v);
 }
 
 void jsonw_bool(struct jsonw *j, const char *key, bool v)

@@ -63,14 +63,3 @@ bool ratelim_ok(struct ratelim *r, tick_t now)
 		r->suppressed++;
 	return ok;
 }
-
-tick_t ratelim_next(const struct ratelim *r, tick_t now)
-{
-	uint64_t level = level_at(r, now);
-
-	if (level >= TOKEN)
-		return now;
-	if (r->per_sec == 0 || r->burst == 0)
-		return TICK_NEVER;
-	return tick_add(now, (TOKEN - level + r->per_sec - 1) / r->per_sec);
-}

@@ -54,6 +54,19 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 	}
 }
 
+void strbuf_add_u64(struct strbuf *b, uint64_t v)
+{
+	char text[21];
+	size_t i = sizeof(text) - 1;
+
+	text[i] = '\0';
+	do {
+		text[--i] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	strbuf_add(b, text + i);
+}
+
 int str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out)
 {
 	bool over = false;

@@ -491,11 +491,6 @@ tick_t cache_updated(const struct cache *c, cache_ref ref)
 	return stamp_tick(c, entry_at(c, ref)->updated);
 }
 
-void cache_touch(struct cache *c, tick_t now, cache_ref ref)
-{
-	entry_at(c, ref)->updated = stamp(c, now);
-}
-
 void cache_get_stats(const struct cache *c, struct cache_stats *st)
 {
 	unsigned int i;

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include "priv.h"
 
-void fetch_flow(struct engine *e, cache_ref ref)
+static void fetch_flow(struct engine *e, cache_ref ref)
 {
 	uint8_t *flags = cache_flags(e->flows, ref);
 	struct flow f;

@@ -114,7 +114,7 @@ void local_bury(struct engine *e, uint32_t kind, cache_ref ref)
 }
 
 /* A session is through with a final object. */
-void local_gone(struct engine *e, tick_t now, struct repl_obj o)
+static void gone(struct engine *e, tick_t now, struct repl_obj o)
 {
 	struct cache *c = table(e, o.kind);
 
@@ -129,7 +129,7 @@ void local_queue_all_done(struct engine *e, tick_t now)
 
 	for (uint8_t i = 0; i < e->npeers; i++)
 		while (repl_done(e->peers[i].repl, &o))
-			local_gone(e, now, o);
+			gone(e, now, o);
 }
 
 static void note_full(struct engine *e, tick_t now, int err)
@@ -311,7 +311,7 @@ void local_count_end(struct engine *e, const struct flow *f)
 	e->st.end_packets += f->packets[0] + f->packets[1];
 }
 
-bool local_can_end(const struct engine *e)
+static bool can_end(const struct engine *e)
 {
 	return !e->endlog || e->endlog_len < ENDLOG_MAX;
 }
@@ -321,7 +321,7 @@ static void keep_ended(struct engine *e, cache_ref ref, const struct flow *last)
 {
 	struct flow *f;
 
-	if (!e->endlog || !local_can_end(e))
+	if (!e->endlog || !can_end(e))
 		return;
 	f = &e->endlog[(e->endlog_head + e->endlog_len++) % ENDLOG_MAX];
 	cache_get(e->flows, ref, f);
@@ -490,7 +490,7 @@ bool local_sweep(struct engine *e, tick_t now, uint32_t budget)
 	cache_ref ref;
 
 	(void)now;
-	while (local_can_end(e) && (ref = cache_walk_next(c, &e->sweep, &budget))) {
+	while (can_end(e) && (ref = cache_walk_next(c, &e->sweep, &budget))) {
 		uint8_t flags = *cache_flags(c, ref);
 
 		if ((flags & ENTRY_DEAD) || (flags & ENTRY_GEN) == e->gen[kind])

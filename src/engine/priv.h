@@ -223,7 +223,6 @@ uint8_t local_flags(const struct engine *e, uint32_t kind, bool fresh, bool send
 void local_note_end(struct engine *e, uint32_t kind, uint32_t id);
 bool local_ended(const struct engine *e, uint32_t id);
 void local_clear(struct engine *e, bool expects);
-void local_gone(struct engine *e, tick_t now, struct repl_obj o);
 void local_queue_all_done(struct engine *e, tick_t now);
 void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool send);
 /*
@@ -241,8 +240,6 @@ bool local_cede(struct engine *e, const struct flow *f);
 /* Hand an entry's present state to every session. */
 void local_announce(struct engine *e, uint32_t kind, cache_ref ref);
 
-/* Is there room for another flow to end? */
-bool local_can_end(const struct engine *e);
 /* A flow of this node has ended, with its counters if there are any. */
 void local_count_end(struct engine *e, const struct flow *f);
 /* Without internal cache: an entry that every session has sent goes. */
@@ -275,7 +272,6 @@ void transit_bulk_expect(struct engine *e, tick_t now, const struct expect *x);
 void transit_bulk_end(struct engine *e, tick_t now, bool expects, int err);
 
 /* ---- fetch.c: what events do not tell ---- */
-void fetch_flow(struct engine *e, cache_ref ref);
 /* A helper has worked on this flow. */
 void fetch_master(struct engine *e, const struct tuple *orig, bool zoned, uint16_t zone);
 /* An event was laid over what is cached, with this result. Ask for what it kept silent about. */

@@ -115,7 +115,8 @@ void commit_stats_add(struct commit_stats *sum, const struct commit_stats *more)
 		to[i] += from[i];
 }
 
-enum commit_reason commit_reason_of(int err)
+/* What an error of the kernel means. */
+static enum commit_reason reason_of(int err)
 {
 	switch (-err) {
 	case ENOMEM:
@@ -274,10 +275,10 @@ static bool failed(struct commit *c, const struct attempt *it, struct commit_fai
 	attempt_failure(it, f);
 	if (it->is_expect) {
 		c->st.expects_failed++;
-		c->st.expects_failed_by[commit_reason_of(it->err)]++;
+		c->st.expects_failed_by[reason_of(it->err)]++;
 	} else {
 		c->st.flows_failed++;
-		c->st.flows_failed_by[commit_reason_of(it->err)]++;
+		c->st.flows_failed_by[reason_of(it->err)]++;
 	}
 	return true;
 }

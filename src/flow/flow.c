@@ -42,16 +42,6 @@ bool flow_has_key(const struct flow *f)
 	}
 }
 
-_Static_assert(sizeof(struct flow_key) == sizeof(struct tuple) + 4,
-	       "struct flow_key must not have padding");
-
-void flow_key(const struct flow *f, struct flow_key *k)
-{
-	k->orig = f->orig;
-	k->zone = f->zone;
-	k->pad = 0;
-}
-
 static void merge_reply(struct flow *dst, const struct flow *src)
 {
 	const uint32_t all = FLOW_HAS_REPLY | HAS_XLAT;

@@ -46,19 +46,6 @@ const char *print_state_name(const struct flow *f)
 	}
 }
 
-void print_num(struct strbuf *out, uint64_t v)
-{
-	char text[21];
-	size_t i = sizeof(text) - 1;
-
-	text[i] = '\0';
-	do {
-		text[--i] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	strbuf_add(out, text + i);
-}
-
 void print_addr(struct strbuf *out, const char *prefix, const struct addr *a, uint8_t family,
 		const char *suffix)
 {
@@ -75,7 +62,7 @@ void print_addr(struct strbuf *out, const char *prefix, const struct addr *a, ui
 static void key_num(struct strbuf *out, const char *key, uint64_t v)
 {
 	strbuf_add(out, key);
-	print_num(out, v);
+	strbuf_add_u64(out, v);
 }
 
 /* A name without anything that could break the line. */
@@ -149,7 +136,7 @@ void print_flow(struct strbuf *out, const struct flow *f, bool with_timeout)
 	const char *state = print_state_name(f);
 
 	strbuf_addf(out, "%-8s ", proto_name(f->orig.proto));
-	print_num(out, f->orig.proto);
+	strbuf_add_u64(out, f->orig.proto);
 	if (with_timeout && f->has & FLOW_HAS_TIMEOUT)
 		key_num(out, " ", f->timeout);
 	if (state) {

@@ -12,9 +12,6 @@
 /* Name of the state of a flow, NULL if it has none to show. */
 const char *print_state_name(const struct flow *f);
 
-/* Decimal number. */
-void print_num(struct strbuf *out, uint64_t v);
-
 /* prefix, address, suffix. */
 void print_addr(struct strbuf *out, const char *prefix, const struct addr *a, uint8_t family,
 		const char *suffix);

@@ -11,7 +11,7 @@
 static void elem_num(struct strbuf *out, const char *name, uint64_t v)
 {
 	strbuf_addf(out, "<%s>", name);
-	print_num(out, v);
+	strbuf_add_u64(out, v);
 	strbuf_addf(out, "</%s>", name);
 }
 

@@ -38,19 +38,6 @@ static int read_sysctl(const char *path)
 	return str_to_u64(text, 0, INT32_MAX, &v) == 0 ? (int)v : -1;
 }
 
-int kernel_caps_enable_events(void)
-{
-	int err = 0;
-	int fd = open(EVENTS_SYSCTL, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "1\n", 2) != 2)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* Fill of the table, from the answer to IPCTNL_MSG_CT_GET_STATS. */
 static void take_stats(const uint8_t *msg, size_t len, struct kernel_caps *caps)
 {

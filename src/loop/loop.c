@@ -209,11 +209,6 @@ tick_t loop_now(const struct loop *l)
 	return l->now;
 }
 
-void loop_after_fork(struct loop *l)
-{
-	ev_loop_fork(l->ev);
-}
-
 void loop_on_turn(struct loop *l, void (*fn)(void *ctx), void *ctx)
 {
 	l->hook = fn;

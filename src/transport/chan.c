@@ -23,13 +23,7 @@ static const struct chan_ops *const kinds[] = {
 	[CHAN_TCP] = &chan_tcp_ops,
 };
 
-static const char *const kind_names[] = {"multicast", "UDP", "TCP"};
 static const char *const status_names[] = {"DOWN", "NO-CARRIER", "RUNNING"};
-
-const char *chan_kind_name(enum chan_kind kind)
-{
-	return kind_names[kind];
-}
 
 const char *chan_status_name(enum chan_status s)
 {

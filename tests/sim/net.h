@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/heap.h"
+#include "heap.h"
 #include "base/tick.h"
 
 #define NET_DGRAM  1472          /* Ethernet */

@@ -3,7 +3,7 @@
  * Deadlines of many objects, earliest first. Nodes live in their owners and
  * know their position, so one can be moved or taken out without a search.
  */
-#include "base/heap.h"
+#include "heap.h"
 
 #include <assert.h>
 #include <errno.h>

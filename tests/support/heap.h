@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef CTD_BASE_HEAP_H
-#define CTD_BASE_HEAP_H
+#ifndef CTD_TESTS_HEAP_H
+#define CTD_TESTS_HEAP_H
 
 /* Binary heap of intrusive nodes, earliest deadline on top. */
 #include <stdbool.h>

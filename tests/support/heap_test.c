@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The deadline heap against a plain search for the minimum. */
-#include "base/heap.h"
+#include "heap.h"
 
 #include <errno.h>
 #include <criterion/criterion.h>

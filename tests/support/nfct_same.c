@@ -35,22 +35,22 @@
 			SAME(nfct_get_attr_u##bits(ct, attr) == (field));      \
 	} while (0)
 
-static const enum nf_conntrack_attr addr4[3][2] = {
+const enum nf_conntrack_attr nfct_addr4[3][2] = {
 	{ ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV4_DST },
 	{ ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV4_DST },
 	{ ATTR_MASTER_IPV4_SRC, ATTR_MASTER_IPV4_DST },
 };
-static const enum nf_conntrack_attr addr6[3][2] = {
+const enum nf_conntrack_attr nfct_addr6[3][2] = {
 	{ ATTR_ORIG_IPV6_SRC, ATTR_ORIG_IPV6_DST },
 	{ ATTR_REPL_IPV6_SRC, ATTR_REPL_IPV6_DST },
 	{ ATTR_MASTER_IPV6_SRC, ATTR_MASTER_IPV6_DST },
 };
-static const enum nf_conntrack_attr port[3][2] = {
+const enum nf_conntrack_attr nfct_port[3][2] = {
 	{ ATTR_ORIG_PORT_SRC, ATTR_ORIG_PORT_DST },
 	{ ATTR_REPL_PORT_SRC, ATTR_REPL_PORT_DST },
 	{ ATTR_MASTER_PORT_SRC, ATTR_MASTER_PORT_DST },
 };
-static const enum nf_conntrack_attr l4[3] = {
+const enum nf_conntrack_attr nfct_l4[3] = {
 	ATTR_ORIG_L4PROTO, ATTR_REPL_L4PROTO, ATTR_MASTER_L4PROTO,
 };
 
@@ -63,16 +63,16 @@ static bool same_port(const struct nf_conntrack *ct, enum nf_conntrack_attr attr
 /* which: 0 original, 1 reply, 2 master. */
 static const char *tuple_differs(const struct nf_conntrack *ct, int which, const struct tuple *t)
 {
-	const enum nf_conntrack_attr *a = t->family == FAM_IP4 ? addr4[which] : addr6[which];
+	const enum nf_conntrack_attr *a = t->family == FAM_IP4 ? nfct_addr4[which] : nfct_addr6[which];
 
 	SAME(IS_SET(ct, a[0]) && IS_SET(ct, a[1]));
 	SAME(memcmp(nfct_get_attr(ct, a[0]), t->src.b, addr_len(t->family)) == 0);
 	SAME(memcmp(nfct_get_attr(ct, a[1]), t->dst.b, addr_len(t->family)) == 0);
-	SAME(nfct_get_attr_u8(ct, l4[which]) == t->proto);
+	SAME(nfct_get_attr_u8(ct, nfct_l4[which]) == t->proto);
 	if (proto_is_icmp(t->proto))
 		return NULL;
-	SAME(same_port(ct, port[which][0], t->sport));
-	SAME(same_port(ct, port[which][1], t->dport));
+	SAME(same_port(ct, nfct_port[which][0], t->sport));
+	SAME(same_port(ct, nfct_port[which][1], t->dport));
 	return NULL;
 }
 

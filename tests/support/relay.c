@@ -39,7 +39,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "base/heap.h"
+#include "heap.h"
 #include "base/rand.h"
 
 #define VNET_LEN   sizeof(struct virtio_net_hdr)

@@ -68,21 +68,6 @@ Test(ratelim, take_gives_what_is_there)
 	cr_assert_eq(ratelim_take(&r, TICK_NEVER, 100), 10);
 }
 
-Test(ratelim, next)
-{
-	struct ratelim r;
-	tick_t at;
-
-	ratelim_init(&r, 1, 3);
-	cr_assert_eq(ratelim_next(&r, 5), 5);
-	cr_assert(ratelim_ok(&r, 0));
-	at = ratelim_next(&r, 0);
-	cr_assert_eq(at, 333333334);
-	cr_assert_not(ratelim_ok(&r, at - 1));
-	cr_assert_eq(ratelim_next(&r, at - 1), at);
-	cr_assert(ratelim_ok(&r, at));
-}
-
 Test(ratelim, zero_rate_and_zero_burst)
 {
 	struct ratelim r;
@@ -90,10 +75,8 @@ Test(ratelim, zero_rate_and_zero_burst)
 	ratelim_init(&r, 1, 0);
 	cr_assert(ratelim_ok(&r, 0));
 	cr_assert_not(ratelim_ok(&r, TICK_NEVER - 1));
-	cr_assert_eq(ratelim_next(&r, 1), TICK_NEVER);
 	ratelim_init(&r, 0, 5);
 	cr_assert_not(ratelim_ok(&r, TICK_SEC));
-	cr_assert_eq(ratelim_next(&r, 1), TICK_NEVER);
 }
 
 Test(ratelim, largest_values_do_not_overflow)

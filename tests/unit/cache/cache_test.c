@@ -145,14 +145,14 @@ Test(cache, times_are_rounded_down_to_a_tenth)
 	ref = add(c, now, &f);
 	cr_assert_eq(cache_created(c, ref), epoch + 3 * TICK_SEC + 100 * TICK_MSEC);
 	cr_assert_leq(cache_created(c, ref), now);
-	cache_touch(c, now + TICK_MSEC, ref);
+	cr_assert_eq(cache_set(c, now + TICK_MSEC, ref, &f), 0);
 	cr_assert_eq(cache_updated(c, ref), epoch + 3 * TICK_SEC + 200 * TICK_MSEC);
 	cr_assert_eq(cache_created(c, ref), epoch + 3 * TICK_SEC + 100 * TICK_MSEC);
 	/* Thirteen years of uptime fit, and beyond that time stands still. */
 	now = epoch + 13 * 365 * 86400 * TICK_SEC;
-	cache_touch(c, now, ref);
+	cr_assert_eq(cache_set(c, now, ref, &f), 0);
 	cr_assert_eq(cache_updated(c, ref), now);
-	cache_touch(c, epoch + 20 * 365 * 86400 * TICK_SEC, ref);
+	cr_assert_eq(cache_set(c, epoch + 20 * 365 * 86400 * TICK_SEC, ref, &f), 0);
 	cr_assert_gt(cache_updated(c, ref), now);
 	cache_free(c);
 }

@@ -78,22 +78,6 @@ Test(flow, what_a_key_needs)
 	cr_assert_not(flow_has_key(&f));
 }
 
-Test(flow, key_is_tuple_and_zone)
-{
-	struct flow_key k, want;
-	struct flow f;
-
-	start(&f, IPP_TCP);
-	f.zone = 7;
-	f.has |= FLOW_HAS_ZONE;
-	memset(&k, 0xff, sizeof(k));
-	flow_key(&f, &k);
-	memset(&want, 0, sizeof(want));
-	want.orig = f.orig;
-	want.zone = 7;
-	cr_assert_eq(memcmp(&k, &want, sizeof(k)), 0, "a byte of the key is not written");
-}
-
 /* --- merging ------------------------------------------------------------- */
 
 Test(flow, merging_nothing_changes_nothing)

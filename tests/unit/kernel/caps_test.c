@@ -21,19 +21,9 @@ Test(caps, of_a_fresh_namespace)
 	cr_assert_eq(kernel_caps_read(&c), 0);
 	cr_assert_eq(c.count, 10u);
 	kernel_applier_free(a);
-}
-
-Test(caps, events_can_be_switched_on)
-{
-	struct kernel_caps c;
-
-	NEEDS_ROOT();
 	cr_assert_eq(netns_sysctl(EVENTS_SYSCTL, "0"), 0);
 	cr_assert_eq(kernel_caps_read(&c), 0);
 	cr_assert_eq(c.events, 0);
-	cr_assert_eq(kernel_caps_enable_events(), 0);
-	cr_assert_eq(kernel_caps_read(&c), 0);
-	cr_assert_eq(c.events, 1);
 }
 
 /* Whoever runs this is nobody after it. */
@@ -48,5 +38,4 @@ Test(caps, without_the_privilege)
 	cr_assert_not(c.expects);
 	cr_assert_eq(c.flows_err, -EPERM);
 	cr_assert_eq(c.expects_err, -EPERM);
-	cr_assert_lt(kernel_caps_enable_events(), 0);
 }

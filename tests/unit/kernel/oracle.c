@@ -16,25 +16,6 @@
 
 #define IS_SET(ct, attr) (nfct_attr_is_set(ct, attr) > 0)
 
-static const enum nf_conntrack_attr addr4[3][2] = {
-	{ ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV4_DST },
-	{ ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV4_DST },
-	{ ATTR_MASTER_IPV4_SRC, ATTR_MASTER_IPV4_DST },
-};
-static const enum nf_conntrack_attr addr6[3][2] = {
-	{ ATTR_ORIG_IPV6_SRC, ATTR_ORIG_IPV6_DST },
-	{ ATTR_REPL_IPV6_SRC, ATTR_REPL_IPV6_DST },
-	{ ATTR_MASTER_IPV6_SRC, ATTR_MASTER_IPV6_DST },
-};
-static const enum nf_conntrack_attr port[3][2] = {
-	{ ATTR_ORIG_PORT_SRC, ATTR_ORIG_PORT_DST },
-	{ ATTR_REPL_PORT_SRC, ATTR_REPL_PORT_DST },
-	{ ATTR_MASTER_PORT_SRC, ATTR_MASTER_PORT_DST },
-};
-static const enum nf_conntrack_attr l4[3] = {
-	ATTR_ORIG_L4PROTO, ATTR_REPL_L4PROTO, ATTR_MASTER_L4PROTO,
-};
-
 void oracle_flow(const struct nlmsghdr *msg)
 {
 	struct nf_conntrack *ct = nfct_new();
@@ -93,16 +74,16 @@ static void set_tuple(struct rng *r, struct nf_conntrack *ct, int which, bool v6
 	static const enum nf_conntrack_attr l3[3] = {
 		ATTR_ORIG_L3PROTO, ATTR_REPL_L3PROTO, ATTR_MASTER_L3PROTO,
 	};
-	const enum nf_conntrack_attr *a = v6 ? addr6[which] : addr4[which];
+	const enum nf_conntrack_attr *a = v6 ? nfct_addr6[which] : nfct_addr4[which];
 	uint8_t b[16];
 
 	nfct_set_attr_u8(ct, l3[which], v6 ? FAM_IP6 : FAM_IP4);
-	nfct_set_attr_u8(ct, l4[which], proto);
+	nfct_set_attr_u8(ct, nfct_l4[which], proto);
 	for (int i = 0; i < 2; i++) {
 		random_addr(r, b, sizeof(b));
 		nfct_set_attr(ct, a[i], b);
 		if (proto_has_ports(proto) || proto == IPP_GRE)
-			nfct_set_attr_u16(ct, port[which][i], (uint16_t)rng_u32(r));
+			nfct_set_attr_u16(ct, nfct_port[which][i], (uint16_t)rng_u32(r));
 	}
 	if (which == 0 && proto_is_icmp(proto)) {
 		nfct_set_attr_u8(ct, ATTR_ICMP_TYPE, random_icmp(r, proto));
