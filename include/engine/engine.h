@@ -244,7 +244,7 @@ struct engine_stats {
 	uint64_t overruns, kernel_flushes, kernel_resyncs;
 	uint64_t end_bytes, end_packets;         /* of ended flows, accounting */
 	uint64_t fetched;                        /* flows asked of the kernel after events */
-	uint64_t fetch_lost;                     /* not asked, too many at a time */
+	uint64_t fetch_lost;                     /* not asked, too many at a time: the table is read again */
 	uint64_t bad_version, bad_header, bad_payload, bad_type, truncated, bad_size, no_key;
 	uint64_t resyncs_complete;               /* of peers' state, by mark and sweep */
 	uint64_t swept;                          /* stale entries they removed */

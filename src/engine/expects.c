@@ -219,12 +219,12 @@ void expects_release(struct engine *e, tick_t now, const struct flow *master)
 }
 
 /* Also of one that is not replicated: its helper has worked on the master. */
-static void fetch_master_of(struct engine *e, const struct expect *x)
+static void fetch_master_of(struct engine *e, tick_t now, const struct expect *x)
 {
 	struct expect y = *x;
 
 	expects_locate(e, &y);
-	fetch_master(e, &y.master, (y.has & EXPECT_HAS_ZONE) != 0, y.zone);
+	fetch_master(e, now, &y.master, (y.has & EXPECT_HAS_ZONE) != 0, y.zone);
 }
 
 /* What we did ourselves, without a cache that has to know of it. */
@@ -248,7 +248,7 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 	if (!send)
 		e->st.events_own++;
 	else
-		fetch_master_of(e, x);
+		fetch_master_of(e, now, x);
 	if (!expect_has_key(x) || !helper_allowed(e, x)) {
 		e->st.events_filtered++;
 		return;

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include "priv.h"
 
-static void fetch_flow(struct engine *e, cache_ref ref)
+static void fetch_flow(struct engine *e, tick_t now, cache_ref ref)
 {
 	uint8_t *flags = cache_flags(e->flows, ref);
 	struct flow f;
@@ -17,6 +17,7 @@ static void fetch_flow(struct engine *e, cache_ref ref)
 		return;
 	if (e->nfetch == FETCH_MAX) {
 		e->st.fetch_lost++;
+		jobs_read_again(e, now);       /* all of them then */
 		return;
 	}
 	*flags |= ENTRY_FETCH;
@@ -28,7 +29,8 @@ static void fetch_flow(struct engine *e, cache_ref ref)
 	};
 }
 
-void fetch_master(struct engine *e, const struct tuple *orig, bool zoned, uint16_t zone)
+void fetch_master(struct engine *e, tick_t now, const struct tuple *orig, bool zoned,
+		  uint16_t zone)
 {
 	struct flow m;
 	cache_ref ref;
@@ -43,7 +45,7 @@ void fetch_master(struct engine *e, const struct tuple *orig, bool zoned, uint16
 	cache_get(e->flows, ref, &m);
 	/* Only a helper that translates shifts numbers. */
 	if (m.status & (CTS_SRC_NAT | CTS_DST_NAT | CTS_SEQ_ADJUST))
-		fetch_flow(e, ref);
+		fetch_flow(e, now, ref);
 }
 
 static bool has_labels(const struct flow *f)
@@ -55,8 +57,8 @@ static bool has_labels(const struct flow *f)
 	return all != 0;
 }
 
-void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event,
-		 bool program)
+void fetch_after(struct engine *e, tick_t now, cache_ref ref, const struct flow *cur,
+		 const struct flow *event, bool program)
 {
 	/*
 	 * The kernel says nothing of labels that are all 0, also when this is the news. It is
@@ -67,9 +69,9 @@ void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const 
 	const bool cleared = !told && has_labels(cur);
 
 	if (cleared || ((cur->status & CTS_SEQ_ADJUST) && !(cur->has & FLOW_HAS_SEQADJ)))
-		fetch_flow(e, ref);
+		fetch_flow(e, now, ref);
 	if (event->has & FLOW_HAS_MASTER)
-		fetch_master(e, &event->master, (event->has & FLOW_HAS_ZONE) != 0, event->zone);
+		fetch_master(e, now, &event->master, (event->has & FLOW_HAS_ZONE) != 0, event->zone);
 }
 
 static cache_ref take(struct engine *e, struct flow *key)

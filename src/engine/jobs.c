@@ -157,6 +157,14 @@ void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x)
 	expects_dump(e, now, x, e->dumps[0].purpose == DUMP_OVERRUN);
 }
 
+void jobs_read_again(struct engine *e, tick_t now)
+{
+	const uint32_t secs = e->p.overrun_resync ? e->p.overrun_resync : DUMP_RETRY;
+
+	if (e->overrun_at == TICK_NEVER)
+		e->overrun_at = tick_add(now, secs * TICK_SEC);
+}
+
 void engine_dump_end(struct engine *e, tick_t now, int err)
 {
 	if (!e->dump_running)
@@ -165,8 +173,7 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 	if (err < 0)
 		log_error(e->p.log, "dump of the kernel table failed: %s", err_text(err));
 	if (err < 0 && e->dumps[0].purpose == DUMP_OVERRUN)
-		e->overrun_at = tick_add(now, (e->p.overrun_resync ? e->p.overrun_resync :
-					       DUMP_RETRY) * TICK_SEC);
+		jobs_read_again(e, now);
 	if (e->dumps[0].purpose == DUMP_BULK)
 		transit_bulk_end(e, now, e->dumps[0].expects, err);
 	if (refills(e->dumps[0].purpose)) {
@@ -521,6 +528,6 @@ void engine_overrun(struct engine *e, tick_t now)
 	/* What this dump shows and we did not know may be what was lost. */
 	if (e->dump_running && e->dumps[0].purpose == DUMP_RESYNC)
 		e->dumps[0].purpose = DUMP_OVERRUN;
-	if (e->p.overrun_resync && e->overrun_at == TICK_NEVER)
-		e->overrun_at = tick_add(now, e->p.overrun_resync * TICK_SEC);
+	if (e->p.overrun_resync)
+		jobs_read_again(e, now);
 }

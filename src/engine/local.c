@@ -227,7 +227,7 @@ static void flow_add(struct engine *e, tick_t now, const struct flow *f, bool se
 	*cache_flags(e->flows, ref) = local_flags(e, OBJ_FLOW, true, send);
 	if (send) {
 		local_announce(e, OBJ_FLOW, ref);
-		fetch_after(e, ref, f, f, false);
+		fetch_after(e, now, ref, f, f, false);
 	}
 	zones_add(&e->zones, f->zone);
 	expects_release(e, now, f);
@@ -284,7 +284,7 @@ static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struc
 	}
 	flow_put(e, now, ref, &cur, false, send);      /* fresh by itself if it was dead */
 	if (send)
-		fetch_after(e, ref, &cur, f, o == ORIGIN_PROGRAM);
+		fetch_after(e, now, ref, &cur, f, o == ORIGIN_PROGRAM);
 }
 
 void local_note_end(struct engine *e, uint32_t kind, uint32_t id)
@@ -399,7 +399,7 @@ void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum eve
 	} else {
 		flow_put(e, now, ref, f, true, send);
 		if (send)
-			fetch_after(e, ref, f, f, false);
+			fetch_after(e, now, ref, f, f, false);
 	}
 }
 

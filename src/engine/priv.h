@@ -273,10 +273,14 @@ void transit_bulk_end(struct engine *e, tick_t now, bool expects, int err);
 
 /* ---- fetch.c: what events do not tell ---- */
 /* A helper has worked on this flow. */
-void fetch_master(struct engine *e, const struct tuple *orig, bool zoned, uint16_t zone);
-/* An event was laid over what is cached, with this result. Ask for what it kept silent about. */
-void fetch_after(struct engine *e, cache_ref ref, const struct flow *cur, const struct flow *event,
-		 bool program);
+void fetch_master(struct engine *e, tick_t now, const struct tuple *orig, bool zoned,
+		  uint16_t zone);
+/*
+ * An event was laid over what is cached, with this result. Ask for what it kept silent
+ * about; where that is more at a time than FETCH_MAX, the table is read again.
+ */
+void fetch_after(struct engine *e, tick_t now, cache_ref ref, const struct flow *cur,
+		 const struct flow *event, bool program);
 size_t fetch_ops(struct engine *e, struct kernel_op *ops, size_t cap);
 void fetch_result(struct engine *e, tick_t now, const struct kernel_op *op);
 
@@ -337,6 +341,8 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag);
 void jobs_tick(struct engine *e, tick_t now);
 /* The tables have to be read again, and what differs told; without cache, all of it. */
 int jobs_catch_up(struct engine *e);
+/* The same NetlinkOverrunResync seconds from now, if it is not to be sooner. */
+void jobs_read_again(struct engine *e, tick_t now);
 bool jobs_pending(const struct engine *e);
 
 /* ---- admin.c ---- */

@@ -170,6 +170,8 @@ static void kernel(struct jsonw *j, const struct stats_view *v)
 	jsonw_u64(j, "overruns", st->overruns);
 	jsonw_u64(j, "flushes", st->kernel_flushes);
 	jsonw_u64(j, "resyncs", st->kernel_resyncs);
+	jsonw_u64(j, "fetched", st->fetched);
+	jsonw_u64(j, "fetches_put_off", st->fetch_lost);
 	jsonw_u64(j, "buffer_bytes", rt->buffer);
 	jsonw_u64(j, "operations", rt->ops);
 	jsonw_u64(j, "operations_failed", rt->ops_failed);

@@ -7,6 +7,7 @@ nothing begin anew, so what goes on does so thanks to the injected state. The re
 which must be the one in doc/coverage.md.
 """
 import difflib
+import json
 import os
 import re
 import sys
@@ -360,7 +361,7 @@ def every_attribute(ctx, count, then=lambda lab: None):
         for node in (lab.a, lab.b):
             node.ns.nft(LABELS)
         start_pair(lab, ctx.ctd, mode="FTFW", window=True,
-                   general=f"HashLimit {4 * count}\nHashSize {count}")
+                   general=f"HashLimit {4 * count}\nHashSize {count}\nNetlinkOverrunResync 2")
         all_kinds(ctx, lab.a, "create", count)
         wait_for(lambda: active(lab.b, "external") >= count, 60, "b has all flows", 0.2)
         then(lab)
@@ -383,9 +384,10 @@ def coverage_w14_labels_cleared(ctx):
         reports = [None]
 
         def settled():
-            reports.append(ask(lab.b, CACHES))
-            return reports[-1] == reports[-2]
-        wait_for(settled, 30, "nothing is under way", 1)
+            status = json.loads(lab.a.daemon.ok("status", "--json"))
+            reports.append((status["kernel"], status["peers"][0]["to_send"], ask(lab.b, CACHES)))
+            return reports[-1] == reports[-2] and not status["kernel"]["resync_due"]
+        wait_for(settled, 60, "nothing is under way", 1)
     every_attribute(ctx, count, unlabel)
 
 

@@ -990,6 +990,45 @@ Test(engine, w14_cleared_labels_are_cleared_at_the_peer)
 	pair_free(&p);
 }
 
+/* More questions than are kept: what is not asked is found when the table is read again. */
+Test(engine, w14_too_many_questions_read_the_table_again)
+{
+	const uint16_t flows = 2000;
+	struct engine_params pa = params(1), pb = params(2);
+	struct engine_entry en;
+	struct engine_walk w = { .which = ECACHE_EXTERNAL };
+	struct engine_stats st;
+	uint32_t budget = 100000, n = 0;
+	struct pair p;
+
+	pa.cache_limit = pb.cache_limit = flows;
+	p = pair_new(&pa, &pb);
+	for (uint16_t i = 1; i <= flows; i++) {
+		struct flow f = tcp_sample(i, i);
+
+		f.has |= FLOW_HAS_LABELS;
+		f.labels[1] = 4;
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(5));
+	for (uint16_t i = 1; i <= flows; i++) {
+		struct flow f = tcp_sample(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_PROGRAM, &f);
+	}
+	answer_gets(&p, NULL);
+	engine_get_stats(p.a, &st);
+	cr_assert_gt(st.fetch_lost, 0);
+	cr_assert(st.resync_due);
+	run_for(&p, SECS(31));
+	answer_dumps(&p, 1, flows);
+	run_for(&p, SECS(5));
+	while (engine_walk_next(p.b, &w, &budget, &en) == 1)
+		n += (en.flow.has & FLOW_HAS_LABELS) == 0;
+	cr_assert_eq(n, flows);
+	pair_free(&p);
+}
+
 /* A change of state by a packet comes without labels too, and far too often to ask each time. */
 Test(engine, w14_a_change_of_state_is_asked_about_if_a_program_made_it)
 {
