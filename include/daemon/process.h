@@ -3,6 +3,7 @@
 #define CTD_DAEMON_PROCESS_H
 
 /* What a daemon does with its own process: lock file, background, scheduling. */
+#include <stdbool.h>
 #include <sys/types.h>
 #include "base/log.h"
 #include "config/config.h"
@@ -11,11 +12,12 @@
  * Take the lock file: created if missing (mode 0600), locked while the process
  * lives, so that a file left behind by a crash does not hinder. Returns a
  * descriptor; -EWOULDBLOCK if a living process holds it, or another negated
- * errno.
+ * errno. *left: the file was there, left by a crash or of a 1.4.x, which does not
+ * lock it.
  */
-int process_lock(const char *path);
+int process_lock(const char *path, bool *left);
 
-/* Remove the file and give the lock back. fd < 0: nothing. */
+/* Give the lock back, and remove the file unless path is NULL. fd < 0: nothing. */
 void process_unlock(const char *path, int fd);
 
 /*

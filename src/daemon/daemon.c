@@ -169,7 +169,7 @@ static int open_lock(struct daemon *d)
 {
 	const char *path = d->cfg->general.lock_file;
 
-	d->lock_fd = process_lock(path);
+	d->lock_fd = process_lock(path, &d->lock_left);
 	if (d->lock_fd == -EWOULDBLOCK)
 		log_error(d->log, "lockfile `%s' exists, perhaps conntrackd already running?", path);
 	else if (d->lock_fd < 0)
@@ -258,8 +258,10 @@ static int build(struct daemon *d, bool background)
 		err = open_signals(d);
 	if (!err)
 		err = admin_open(d);
-	if (!err)
+	if (!err) {
+		d->lock_left = false;
 		err = peers_open(d);
+	}
 	if (!err)
 		err = tables_open(d);
 	if (!err)
@@ -283,7 +285,7 @@ static void teardown(struct daemon *d)
 		peers_close(d);
 		admin_unlisten(d);
 	}
-	process_unlock(d->cfg->general.lock_file, d->lock_fd);
+	process_unlock(d->lock_left ? NULL : d->cfg->general.lock_file, d->lock_fd);
 	life_stopping(d);
 	admin_close(d);                        /* a waiting -k returns when socket and lock are gone */
 	flowlog_close(d);

@@ -72,6 +72,7 @@ struct daemon {
 	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
 	struct loop_signal sig_term, sig_int, sig_hup;
 	int lock_fd;
+	bool lock_left;                   /* the file was there: another's, until the control socket is ours */
 	struct life life;
 	tick_t started;
 	bool loaded;                      /* the first dump has ended */

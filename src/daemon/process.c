@@ -24,12 +24,19 @@ static bool same_file(int fd, const char *path)
 	       a.st_dev == b.st_dev;
 }
 
-int process_lock(const char *path)
+int process_lock(const char *path, bool *left)
 {
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+
 	for (int tries = 0; tries < 10; tries++) {
-		int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+		int fd = open(path, flags | O_CREAT | O_EXCL, 0600);
 		int err;
 
+		*left = fd < 0 && errno == EEXIST;
+		if (*left)
+			fd = open(path, flags);
+		if (fd < 0 && errno == ENOENT && *left)
+			continue;              /* removed in between */
 		if (fd < 0)
 			return -errno;
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0 && same_file(fd, path))
@@ -48,7 +55,8 @@ void process_unlock(const char *path, int fd)
 {
 	if (fd < 0)
 		return;
-	unlink(path);
+	if (path)
+		unlink(path);
 	close(fd);
 }
 

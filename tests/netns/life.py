@@ -191,6 +191,19 @@ def stale_lock(ctx):
         assert os.path.exists(lab.a.daemon.path("lock"))
         lab.a.daemon.start()
         assert lab.a.daemon.stop() == 0
+        assert not os.path.exists(lab.a.daemon.path("lock"))
+
+
+@test()
+def lock_of_another(ctx):
+    """A start in vain beside a 1.4.7, which does not lock its file, takes nothing from it."""
+    with ctx.lab() as lab:
+        lab.a.daemon.configure(ctx.reference).start()
+        done = lab.a.ns.run([ctx.ctd, "-C", lab.a.daemon.path("conf"), "-d"])
+        assert done.returncode == 1, done
+        assert os.path.exists(lab.a.daemon.path("lock")), "its lock file is gone"
+        lab.a.daemon.ok("-s")
+        assert lab.a.daemon.stop() == 0
 
 
 # --- end ---
