@@ -63,9 +63,9 @@ def active(node):
     return found[0]
 
 
-def wait_active(lab, device, timeout):
+def wait_active(lab, device, timeout, nodes=None):
     start = time.monotonic()
-    for node in (lab.a, lab.b):
+    for node in nodes or (lab.a, lab.b):
         wait_for(lambda n=node: active(n) == device, timeout, f"{node.name} uses {device}", 0.05)
     return time.monotonic() - start
 
@@ -182,16 +182,20 @@ def redundant_links_silent_tcp(ctx):
 
 
 def the_link_returns(ctx, transport, binaries=None, **config):
-    """A link that is back is used again, without loss, and then the other one may fail."""
+    """A link that is back is used again, without loss, and then the other one may fail.
+
+    A 1.4.7 may overlook that it is back: as long as it runs, that one sends over the other.
+    """
     with ctx.lab() as lab:
         traffic = busy_pair(ctx, lab, transport, binaries, **config)
         lab.a.ns.ip("link set sync0 down")
         wait_active(lab, "sync1", 5)
         lab.a.ns.ip("link set sync0 up")
-        lab.note(f"both on sync0 after {wait_active(lab, 'sync0', 40):.2f} s")
+        ours = [node for node in (lab.a, lab.b) if node.daemon.binary == ctx.ctd]
+        lab.note(f"back on sync0 after {wait_active(lab, 'sync0', 40, ours):.2f} s")
         lab.a.ns.ip("link set sync1 down")
         time.sleep(1)
-        assert active(lab.a) == active(lab.b) == "sync0"
+        wait_active(lab, "sync0", 5)
         primary_dies(lab, traffic)
 
 
