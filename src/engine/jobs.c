@@ -508,6 +508,10 @@ void jobs_tick(struct engine *e, tick_t now)
 {
 	if (now >= e->purge_at)
 		purge(e, now);
+	if (e->refused && has_room(e, e->flows, e->expects)) {
+		e->refused = false;
+		jobs_read_again(e, now);
+	}
 	if (now >= e->overrun_at)
 		overrun_resync(e, now);
 	if (now >= e->poll_at)

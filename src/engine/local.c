@@ -134,6 +134,7 @@ void local_queue_all_done(struct engine *e, tick_t now)
 
 static void note_full(struct engine *e, tick_t now, int err)
 {
+	e->refused = true;
 	if (ratelim_ok(&e->full_log, now))
 		log_warning(e->p.log, "internal cache: %s: new flows are not replicated "
 			    "(limit %u entries, %u refused in a row before this line)",
@@ -518,6 +519,7 @@ void local_clear(struct engine *e, bool expects)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		repl_forget_all(e->peers[i].repl, kind);
 	cache_clear(*c);
+	e->refused = false;
 	e->room[kind] = (struct cache_walk){ 0 };
 	e->partial[kind] = !expects || e->p.expect_sync;   /* else nothing fills it again */
 	e->cleared[kind] = true;

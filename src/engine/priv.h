@@ -120,6 +120,7 @@ struct peer {
 	bool catching_up;                      /* those that have some are announced once more */
 	struct cache_walk catch_up[2];         /* by object kind */
 	struct resync_view view;
+	bool refused;                          /* its cache had no room for something it said */
 	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */
 	size_t stash_len;
 };
@@ -139,6 +140,7 @@ struct engine {
 	uint8_t npeers;
 	struct peer peers[ENGINE_PEERS];
 	struct side_counts count[2];           /* internal: flows, expectations */
+	bool refused;                          /* the internal cache had no room for something */
 	bool partial[2];                       /* by kind: emptied, and not filled again from the kernel */
 	bool cleared[2];                       /* by kind: emptied during the present dump */
 	uint8_t loading;                       /* ENTRY_LOADED while the first dump comes in, else 0 */
@@ -283,6 +285,15 @@ void fetch_after(struct engine *e, tick_t now, cache_ref ref, const struct flow 
 		 const struct flow *event, bool program);
 size_t fetch_ops(struct engine *e, struct kernel_op *ops, size_t cap);
 void fetch_result(struct engine *e, tick_t now, const struct kernel_op *op);
+
+/* Is it time to ask again for what a full cache refused? A sixteenth of it is free. */
+static inline bool has_room(const struct engine *e, const struct cache *flows,
+			    const struct cache *expects)
+{
+	const uint32_t limit = e->p.cache_limit, room = limit / 16 ? limit / 16 : 1;
+
+	return cache_count(flows) + room <= limit && cache_count(expects) + room <= limit;
+}
 
 /*
  * Announce an entry as new the next time: what a peer may have got otherwise, or

@@ -47,8 +47,9 @@ static void count_bad(struct peer *p, int err)
 	}
 }
 
-static void note_full(struct engine *e, tick_t now, const struct peer *p, int err)
+static void note_full(struct engine *e, tick_t now, struct peer *p, int err)
 {
+	p->refused = true;
 	if (ratelim_ok(&e->ext_full_log, now))
 		log_warning(e->p.log, "external cache%s%s: %s: what the peer tells of more flows is lost "
 			    "(limit %u entries, %u refused in a row before this line)",
@@ -502,6 +503,7 @@ void remote_clear(struct engine *e, bool expects, uint32_t what)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		if (admin_means(what, i)) {
 			cache_clear(expects ? e->peers[i].expects : e->peers[i].flows);
+			e->peers[i].refused = false;
 			if (e->peers[i].direct)
 				direct_cleared(e->peers[i].direct, expects);
 		}

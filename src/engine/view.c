@@ -244,6 +244,17 @@ static void sweep(struct engine *e, struct peer *p)
 			   (unsigned long long)v->swept);
 }
 
+/* What its cache had no room for is asked for when there is some. */
+static void ask_again(struct engine *e, tick_t now, struct peer *p)
+{
+	if (!p->refused || e->p.repl.mode == REPL_ALARM || !has_room(e, p->flows, p->expects))
+		return;                        /* in ALARM all comes again and again */
+	p->refused = false;
+	repl_resync_later(p->repl, now);
+	log_notice(e->p.log, "the external cache%s%s has room again: asking for what it refused",
+		   peer_word(p, " of peer "), p->name);
+}
+
 void view_tick(struct engine *e, tick_t now)
 {
 	for (uint8_t i = 0; i < e->npeers; i++) {
@@ -259,6 +270,7 @@ void view_tick(struct engine *e, tick_t now)
 			start_sweep(p, asked);
 		if (p->view.sweeping)
 			sweep(e, p);
+		ask_again(e, now, p);
 	}
 }
 

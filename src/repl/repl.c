@@ -222,6 +222,11 @@ void repl_request_resync(struct repl *r)
 		resync_request(r);
 }
 
+void repl_resync_later(struct repl *r, tick_t now)
+{
+	resync_auto(r, now);
+}
+
 void repl_request_bulk(struct repl *r)
 {
 	if (r->p.mode != REPL_ALARM)

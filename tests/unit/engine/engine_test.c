@@ -397,6 +397,81 @@ Test(engine, full_external_cache_says_so_once)
 	pair_free(&p);
 }
 
+/* a asks for its kernel's tables: they hold the flows first .. last. */
+static void answer_dumps(struct pair *p, uint16_t first, uint16_t last)
+{
+	struct effect eff;
+
+	while (engine_effect(p->a, p->now, &eff)) {
+		for (uint16_t i = first; i <= last && eff.kind == EFFECT_DUMP_FLOWS; i++) {
+			struct flow f = tcp_sample(i, i);
+
+			engine_dump_flow(p->a, p->now, &f);
+		}
+		engine_dump_end(p->a, p->now, 0);
+		engine_tick(p->a, p->now);
+	}
+}
+
+/* What the peer told in vain is there after others have ended, without its next event. */
+Test(engine, what_a_full_external_cache_refused_is_asked_for_again)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct pair p;
+
+	pb.cache_limit = 32;
+	p = pair_new(&pa, &pb);
+	for (uint16_t i = 1; i <= 40; i++) {
+		struct flow f = tcp_sample(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(20));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 32);
+	for (uint16_t i = 1; i <= 10; i++) {
+		struct flow f = tcp_sample(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(20));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 30);
+	cr_assert_eq(said_lines("has room again"), 1, "%s", said);
+	run_for(&p, SECS(60));
+	cr_assert_eq(said_lines("has room again"), 1, "once is enough");
+	pair_free(&p);
+}
+
+/* The same for what the kernel told in vain. */
+Test(engine, what_a_full_internal_cache_refused_is_read_again)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct engine_stats st;
+	struct pair p;
+
+	pa.cache_limit = 32;
+	p = pair_new(&pa, &pb);
+	for (uint16_t i = 1; i <= 40; i++) {
+		struct flow f = tcp_sample(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(60));
+	engine_get_stats(p.a, &st);
+	cr_assert_eq(st.kernel_resyncs, 0, "there is no room yet");
+	for (uint16_t i = 1; i <= 10; i++) {
+		struct flow f = tcp_sample(i, i);
+
+		engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(35));
+	answer_dumps(&p, 11, 40);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 30);
+	engine_get_stats(p.a, &st);
+	cr_assert_eq(st.kernel_resyncs, 1);
+	pair_free(&p);
+}
+
 /* The node works on, and nobody hears what it says. */
 static void a_alone_for(struct pair *p, tick_t d)
 {
@@ -618,22 +693,6 @@ Test(engine, nodes_of_two_kinds_that_speak_as_one_peer_are_noticed)
 	}
 	cr_assert_eq(said_lines(""), 2, "one was alone for long");
 	pair_free(&p);
-}
-
-/* a asks for its kernel's tables: they hold the flows first .. last. */
-static void answer_dumps(struct pair *p, uint16_t first, uint16_t last)
-{
-	struct effect eff;
-
-	while (engine_effect(p->a, p->now, &eff)) {
-		for (uint16_t i = first; i <= last && eff.kind == EFFECT_DUMP_FLOWS; i++) {
-			struct flow f = tcp_sample(i, i);
-
-			engine_dump_flow(p->a, p->now, &f);
-		}
-		engine_dump_end(p->a, p->now, 0);
-		engine_tick(p->a, p->now);
-	}
 }
 
 /* Without HELLO the numbers tell that the peer has begun anew. */
