@@ -368,7 +368,7 @@ def media(lab, where, port):
 
 @test(limit=120)
 def w11_sip(ctx):
-    """It rings, the primary dies, the callee answers, and both talk."""
+    """It rings, the primary dies, the callee answers, both talk; and on, when the other one dies."""
     with ctx.lab() as lab:
         pair(ctx, lab)
         with media(lab, "cl", 16000) as near, media(lab, "sv", 17000) as far:
@@ -387,6 +387,15 @@ def w11_sip(ctx):
             caller.wait_said("ACK sip")
             near.sendto(b"hello", (SERVER4, 17000))
             assert far.recv(100) == b"hello"
+            caller.halt()       # not to hang up before the other failover
+            come_back(lab, lab.a)
+            settled(lab, lab.b, lab.a, len(expected(lab.b, "-i")))
+            fail_over(lab, lab.b, lab.a)
+            assert helped(lab.a, "sip")
+            for sock, to, other in ((near, (SERVER4, 17000), far), (far, (OUTSIDE, 16000), near)):
+                sock.sendto(b"still there", to)
+                assert other.recv(100) == b"still there"
+            caller.go_on()
             callee.finish()
             caller.finish()
 
