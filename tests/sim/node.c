@@ -80,8 +80,8 @@ static void start_reference(struct world *w, struct node *n)
 	};
 
 	n->ref = reference_new(&p, w->now);
-	n->reuses = w->watch[0][n->index].span[0].any &&
-		    seq_diff(wall_seconds(w, n), w->watch[0][n->index].span[0].max) <= 0;
+	n->reuses = w->watch[0][n->index].span.any &&
+		    seq_diff(wall_seconds(w, n), w->watch[0][n->index].span.max) <= 0;
 	for (int i = 0; i < KERNEL_FLOWS; i++)
 		if (n->k.flows[i].used)
 			reference_load_flow(n->ref, w->now, &n->k.flows[i].f);

@@ -14,6 +14,8 @@
 #include "net.h"
 #include "node.h"
 
+#define PAST_LIVES 8u
+
 struct world;
 
 /* A set of sequence numbers, open addressing; 0 is an empty slot. */
@@ -28,6 +30,12 @@ struct span {
 	uint32_t min, max;
 };
 
+/* The same of a life that is over. */
+struct past {
+	uint32_t life;               /* 0: none */
+	struct span span;
+};
+
 /* What a sender last said of a flow. */
 enum said { SAID_NOTHING, SAID_LIVES, SAID_ENDED, SAID_ENDED_ACKED };
 
@@ -35,8 +43,8 @@ enum said { SAID_NOTHING, SAID_LIVES, SAID_ENDED, SAID_ENDED_ACKED };
 struct watch {
 	struct numbers seen;         /* what reached the receiver in its present life */
 	uint32_t life;               /* of the sender ... */
-	struct span span[2];         /* ... in this life of it, in a past one ... */
-	uint32_t past_life;          /* ... namely this */
+	struct span span;            /* ... in this life of it ... */
+	struct past past[PAST_LIVES]; /* ... in those before, by life modulo PAST_LIVES */
 	struct span forged;          /* the last number of somebody else */
 	tick_t owed_since;           /* first arrival since the last ACK; TICK_NEVER: none */
 	uint32_t heard_life;         /* whose message arrived last ... */

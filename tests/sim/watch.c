@@ -74,22 +74,39 @@ static void forget_said(struct watch *o)
 	o->nended = 0;
 }
 
+/* What is known of this past life; NULL if a later one has its place. */
+static struct past *past_of(struct watch *o, uint32_t life)
+{
+	struct past *p = &o->past[life % PAST_LIVES];
+
+	if (p->life < life)
+		*p = (struct past){ .life = life };
+	return p->life == life ? p : NULL;
+}
+
+static bool any_past(const struct watch *o)
+{
+	for (uint32_t i = 0; i < PAST_LIVES; i++)
+		if (o->past[i].span.any)
+			return true;
+	return false;
+}
+
 void watch_start(struct world *w, uint8_t node)
 {
 	for (uint8_t i = 0; i < w->s.nodes; i++) {
 		struct watch *in = &w->watch[node][i], *out = &w->watch[i][node];
 
 		empty(&in->seen);
-		memset(in->span, 0, sizeof(in->span));
-		in->forged = (struct span){ 0 };
+		in->span = in->forged = (struct span){ 0 };
+		memset(in->past, 0, sizeof(in->past));
 		in->owed_since = TICK_NEVER;
 		in->odd = false;
 		out->life = w->n[node].life;
 		out->greeted = false;
-		if (out->span[0].any && !node_is_reference(w, node)) {
-			out->span[1] = out->span[0];
-			out->past_life = w->n[node].life - 1;
-			out->span[0] = (struct span){ 0 };
+		if (out->span.any && !node_is_reference(w, node)) {
+			past_of(out, w->n[node].life - 1)->span = out->span;
+			out->span = (struct span){ 0 };
 		}
 		forget_said(in);
 		forget_said(out);
@@ -122,13 +139,13 @@ static void widen(struct span *s, uint32_t n)
 		s->max = n;
 }
 
-/* A message of a past life arrives. */
+/* A message of a past life arrives: those of several may wait, in any order. */
 static void widen_past(struct watch *o, uint32_t life, uint32_t n)
 {
-	if (life != o->past_life)
-		o->span[1] = (struct span){ 0 };
-	o->past_life = life;
-	widen(&o->span[1], n);
+	struct past *p = past_of(o, life);
+
+	if (p)
+		widen(&p->span, n);
 }
 
 static bool within(const struct span *s, uint32_t from, uint32_t to)
@@ -142,22 +159,24 @@ static bool within(const struct span *s, uint32_t from, uint32_t to)
  */
 static bool within_joined(const struct watch *o, struct span before, uint32_t from, uint32_t to)
 {
-	if (before.any && o->span[0].any && o->span[0].min - before.max < NACK_MAX) {
-		widen(&before, o->span[0].min);
-		widen(&before, o->span[0].max);
+	if (before.any && o->span.any && o->span.min - before.max < NACK_MAX) {
+		widen(&before, o->span.min);
+		widen(&before, o->span.max);
 	}
 	return within(&before, from, to);
 }
 
 /*
- * Numbers between two that arrived, of this life of the sender or the one before.
+ * Numbers between two that arrived, of one life of the sender, this or a past one.
  * A forged one may have been taken for the first of the present life. It says
- * nothing about the life before: what is under way of that still shows its gaps.
+ * nothing about the lives before: what is under way of those still shows its gaps.
  */
 static bool in_gap(const struct watch *o, uint32_t from, uint32_t to)
 {
-	return within(&o->span[0], from, to) || within_joined(o, o->span[1], from, to) ||
-	       within_joined(o, o->forged, from, to);
+	for (uint32_t i = 0; i < PAST_LIVES; i++)
+		if (within_joined(o, o->past[i].span, from, to))
+			return true;
+	return within(&o->span, from, to) || within_joined(o, o->forged, from, to);
 }
 
 static void check_range(struct world *w, uint8_t from, uint8_t to, const struct wire_msg *m)
@@ -172,7 +191,7 @@ static void check_range(struct world *w, uint8_t from, uint8_t to, const struct 
 	}
 	if (!ack && !in_gap(o, m->from, m->to))
 		world_fail(w, "nack-truth", "node %u asks node %u for %u..%u, no gap in %u..%u", from,
-			   to, m->from, m->to, o->span[0].min, o->span[0].max);
+			   to, m->from, m->to, o->span.min, o->span.max);
 	for (uint32_t n = m->from; ack && !w->broken; n++) {
 		if (!holds(&o->seen, n))
 			world_fail(w, "ack-truth",
@@ -311,7 +330,7 @@ void watch_sent(struct world *w, uint8_t from, uint8_t to, const uint8_t *data, 
 static void note_greeting(struct watch *o, uint8_t flags)
 {
 	o->greeted = o->greeted || (flags & WIRE_F_HELLO);
-	o->odd = o->odd || (!o->greeted && o->span[1].any);
+	o->odd = o->odd || (!o->greeted && any_past(o));
 }
 
 /* While it is unclear of whom an ACK is due, its time begins anew after a silence. */
@@ -343,12 +362,12 @@ void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 		if (now)
 			note_greeting(o, m.h.flags);
 		if (w->s.mode == REPL_FTFW && w->n[to].e && now && o->owed_since == TICK_NEVER &&
-		    (!o->span[0].any || seq_after(m.h.seq, o->span[0].max)))
+		    (!o->span.any || seq_after(m.h.seq, o->span.max)))
 			o->owed_since = w->now;
 		if (w->s.mode == REPL_FTFW)
 			enter(&o->seen, m.h.seq);
 		if (now || (node_is_reference(w, d->from) && d->life != NET_FORGED))
-			widen(&o->span[0], m.h.seq);
+			widen(&o->span, m.h.seq);
 		else if (d->life == NET_FORGED)
 			o->forged = (struct span){ .any = true, .min = m.h.seq, .max = m.h.seq };
 		else
