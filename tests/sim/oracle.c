@@ -106,13 +106,13 @@ static void check_resync(struct world *w, uint8_t node, uint8_t peer)
 		return;
 	*known = st.resyncs_complete;
 	/*
-	 * What was complete before the owner's present life was heard, since the last look,
-	 * is of its past one: a message of that life may announce it after its end.
+	 * What was complete before the owner's present life was heard, or recognised, since
+	 * the last look is of its past one: a message of that life may announce it after its end.
 	 */
 	if (w->watch[node][owner].heard_life != w->n[owner].life ||
 	    w->watch[node][owner].heard_since >= w->oracle.n[node].looked ||
 	    (node_is_reference(w, owner) &&
-	     tick_since(w->now, w->oracle.n[owner].life_began) < RECOGNISED))
+	     tick_since(w->oracle.n[node].looked, w->oracle.n[owner].life_began) < RECOGNISED))
 		return;                        /* with its past life */
 	check_stale(w, node, owner);
 }
