@@ -195,7 +195,7 @@ static void read_events(struct world *w, struct node *n)
 
 	if (k->overrun_owed && n->e) {
 		world_trace(w, "node %u: event overrun", n->index);
-		n->last_overrun = w->now;
+		n->news_owed = w->now;
 		engine_overrun(n->e, node_now(w, n->index));
 	}
 	k->overrun_owed = false;
@@ -261,6 +261,13 @@ static void hand_chunk(struct world *w, struct node *n)
 	d->n = 0;
 }
 
+/* A dump that may be the one for lost events fails: as long again until the next. */
+static void dump_failed(struct world *w, struct node *n)
+{
+	if (n->news_owed && tick_since(w->now, n->news_owed) <= MAKE_UP)
+		n->news_owed = w->now;
+}
+
 /* Hand on the chunk that was read before, read the next. */
 static void dump(struct world *w, struct node *n)
 {
@@ -273,6 +280,8 @@ static void dump(struct world *w, struct node *n)
 	d->at = some_time(w, n);
 	if (d->pos == end || (d->fails && d->pos > end / 2)) {
 		d->running = false;
+		if (d->fails)
+			dump_failed(w, n);
 		engine_dump_end(n->e, node_now(w, n->index), d->fails ? -EINTR : 0);
 		return;
 	}

@@ -74,7 +74,7 @@ struct node {
 	struct ops_io ops;
 	struct commit_watch commit;
 	tick_t op_failed[KEYS];      /* last injected error */
-	tick_t last_overrun;
+	tick_t news_owed;            /* events were lost, or what makes up for them failed, last */
 
 	bool direct;                 /* DisableExternalCache */
 	bool bypass;                 /* DisableInternalCache */
@@ -85,6 +85,9 @@ struct node {
 	bool committed;
 	bool flushed;
 };
+
+/* Lost events are made up for within this time, if the dump that does it succeeds. */
+#define MAKE_UP    (5 * TICK_SEC)
 
 #define JOB_DUMP   1u
 #define JOB_COMMIT 2u

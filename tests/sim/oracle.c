@@ -169,7 +169,7 @@ void oracle_commit_asked(struct world *w, uint8_t node)
 
 	engine_get_stats(n->e, &st);
 	/* Nothing under way, no lost events to be made up for. */
-	o->quiet_owed = !n->last_overrun || tick_since(w->now, n->last_overrun) > 5 * TICK_SEC;
+	o->quiet_owed = !n->news_owed || tick_since(w->now, n->news_owed) > MAKE_UP;
 	for (uint8_t p = 0; p < st.npeers; p++)
 		if (st.peer[p].txq || st.peer[p].window)
 			o->quiet_owed = false;
