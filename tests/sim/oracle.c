@@ -289,7 +289,7 @@ static void check_committed_flows(struct world *w, struct node *n, uint8_t peer)
 static void check_committed_expects(struct world *w, struct node *n, uint8_t peer)
 {
 	struct engine_walk walk = { .which = ECACHE_EXP_EXTERNAL, .one_peer = true, .peer = peer };
-	struct engine_entry en;
+	struct engine_entry en, held;
 	uint32_t budget = UINT32_MAX;
 	const struct kflow *master;
 	struct flow m;
@@ -298,9 +298,11 @@ static void check_committed_expects(struct world *w, struct node *n, uint8_t pee
 		flow_init(&m);
 		m.orig = en.expect.master;
 		master = kernel_find(&n->k, &m);
-		if (master && master->injected && oracle_holds(w, n->index, n->node_of[peer], &m) &&
+		if (master && master->injected &&
+		    find_held(w, n->index, n->node_of[peer], &m, &held) &&
 		    !kernel_find_expect(&n->k, &en.expect) &&
 		    en.created + RESOLUTION <= n->commit.start &&
+		    held.created + RESOLUTION <= n->commit.start &&    /* its master, too */
 		    n->op_failed[kernel_key(&m)] < n->commit.begun &&
 		    n->k.expect_ended < n->commit.begun &&
 		    n->k.ended[kernel_key(&m)] < n->commit.begun && n->k.full_at < n->commit.begun &&
