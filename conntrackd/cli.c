@@ -23,11 +23,14 @@ static const struct cli_option options[] = {
 	{ 'h', "help", NULL, "print this text", false },
 	{ 'x', "xml", NULL, "with -i or -e: print XML", true },
 	{ 0, "json", NULL, "with -i, -e, -s, -c, status, health: print JSON", true },
-	{ 0, "filter", "EXPR", "with -i or -e: matching entries only, such as\n"
-	  "\"proto tcp addr 10.0.0.0/8 not port 22\"", true },
+	{ 0, "filter", "EXPR",
+	  "with -i or -e: matching entries only, such as\n"
+	  "\"proto tcp addr 10.0.0.0/8 not port 22\"",
+	  true },
 	{ 0, "peer", "NAME", "with -c, -e, -f external, -s, -B or -n: this peer only", true },
 	{ 0, "watch", "[SECONDS]", "with status: refresh until interrupted", true },
-	{ 0, "wait", "[SECONDS]", "with -n: until all peers have sent theirs, at most so long", true },
+	{ 0, "wait", "[SECONDS]", "with -n: until all peers have sent theirs, at most so long",
+	  true },
 	{ 0, "print", NULL, "with check: show the configuration in effect", true },
 };
 
@@ -92,8 +95,9 @@ static int read_command(struct reader *r, const struct control_command *c)
 	control_request_init(&o->request, c->cmd);
 	word = next_word(r);
 	if (word && control_request_arg(&o->request, word) < 0) {
-		snprintf(r->err, r->cap, c->args ? "%s takes %s, not `%s'" :
-			 "%s takes no argument%.0s: `%s'", name, c->args ? c->args : "", word);
+		snprintf(r->err, r->cap,
+			 c->args ? "%s takes %s, not `%s'" : "%s takes no argument%.0s: `%s'", name,
+			 c->args ? c->args : "", word);
 		return -1;
 	}
 	return 0;
@@ -225,8 +229,10 @@ static int finish_peer(struct reader *r)
 	case -ENOENT:
 		return fail(r, "not the name of a peer:", o->peer);
 	default:
-		snprintf(r->err, r->cap, o->request.cmd == CONTROL_FLUSH_CACHE ?
-			 "%s takes --peer with `external' only" : "%s does not take --peer",
+		snprintf(r->err, r->cap,
+			 o->request.cmd == CONTROL_FLUSH_CACHE ?
+				 "%s takes --peer with `external' only" :
+				 "%s does not take --peer",
 			 o->command);
 		return -1;
 	}
@@ -258,8 +264,13 @@ static int finish_format(struct reader *r)
 /* What was given that makes sense with a command only; NULL: nothing. */
 static const char *needs_command(const struct reader *r)
 {
-	return r->out->peer ? "--peer" : r->filter ? "--filter" : r->out->watch ? "--watch" : r->wait ? "--wait" :
-	       r->format == FORMAT_XML ? "-x" : r->format ? "--json" : NULL;
+	return r->out->peer            ? "--peer" :
+	       r->filter               ? "--filter" :
+	       r->out->watch           ? "--watch" :
+	       r->wait                 ? "--wait" :
+	       r->format == FORMAT_XML ? "-x" :
+	       r->format               ? "--json" :
+					 NULL;
 }
 
 static int finish(struct reader *r)

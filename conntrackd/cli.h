@@ -13,12 +13,12 @@ enum cli_role { CLI_DAEMON, CLI_CLIENT, CLI_HELP, CLI_VERSION, CLI_CHECK };
 struct cli {
 	enum cli_role role;
 	bool background;
-	const char *config;              /* borrowed from argv, or the default path */
-	bool print;                      /* CLI_CHECK: only show what is in effect */
-	struct control_request request;  /* CLI_CLIENT */
-	const char *command;             /* as it was spelled, borrowed from argv */
-	unsigned int watch;              /* --watch: seconds between two answers; 0: one answer */
-	const char *peer;                /* --peer, borrowed from argv; NULL: not given */
+	const char *config;             /* borrowed from argv, or the default path */
+	bool print;                     /* CLI_CHECK: only show what is in effect */
+	struct control_request request; /* CLI_CLIENT */
+	const char *command;            /* as it was spelled, borrowed from argv */
+	unsigned int watch;             /* --watch: seconds between two answers; 0: one answer */
+	const char *peer;               /* --peer, borrowed from argv; NULL: not given */
 };
 
 /*
@@ -29,11 +29,11 @@ int cli_parse(int argc, char **argv, struct cli *out, char *err, size_t cap);
 
 /* An option that is no command of the daemon's (control_command_at() has those). */
 struct cli_option {
-	char letter;                     /* 0: has none */
-	const char *name;                /* after two dashes */
-	const char *arg;                 /* what follows, NULL: nothing */
-	const char *help;                /* for the usage text; lines end with \n */
-	bool of_commands;                /* goes with a command; else with the daemon, or alone */
+	char letter;      /* 0: has none */
+	const char *name; /* after two dashes */
+	const char *arg;  /* what follows, NULL: nothing */
+	const char *help; /* for the usage text; lines end with \n */
+	bool of_commands; /* goes with a command; else with the daemon, or alone */
 };
 
 /* Row i, NULL at the end. */

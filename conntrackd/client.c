@@ -23,7 +23,7 @@
 #include "daemon/daemon.h"
 #include "daemon/process.h"
 
-#define HEALTH_BAD 2             /* exit status of the worst verdict */
+#define HEALTH_BAD 2 /* exit status of the worst verdict */
 
 static void print_version(void)
 {
@@ -120,7 +120,8 @@ static int health_status(const char *reply)
 		const char *text, *json;
 		int status;
 	} verdicts[] = {
-		{ "OK", "{\"code\":0", 0 }, { "WARNING", "{\"code\":1", 1 },
+		{ "OK", "{\"code\":0", 0 },
+		{ "WARNING", "{\"code\":1", 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
@@ -135,7 +136,8 @@ static int say_unhealthy(const struct cli *cli, const char *why)
 {
 	if (cli->request.format == FORMAT_JSON)
 		printf("{\"code\":2,\"status\":\"CRITICAL\",\"problems\":"
-		       "[{\"level\":\"CRITICAL\",\"text\":\"%s\"}]}\n", why);
+		       "[{\"level\":\"CRITICAL\",\"text\":\"%s\"}]}\n",
+		       why);
 	else
 		printf("CRITICAL - %s\n", why);
 	return HEALTH_BAD;
@@ -166,7 +168,7 @@ static int health(const struct cli *cli, const struct config *c)
 /* The daemon's words, and success only if it took the configuration over. */
 static int reload(const struct cli *cli, const struct config *c)
 {
-	static char reply[65536];              /* more than the daemon has to say */
+	static char reply[65536]; /* more than the daemon has to say */
 	const int fd = memfd_create("reload", MFD_CLOEXEC);
 	bool done;
 
@@ -182,7 +184,8 @@ static int run_client(const struct cli *cli, const struct config *c)
 	char err[256];
 
 	if (cli->request.old_word)
-		process_say(LOG_LVL_WARNING, "`multicast' is the old name of `link', please use that");
+		process_say(LOG_LVL_WARNING,
+			    "`multicast' is the old name of `link', please use that");
 	if (cli->request.filter[0] &&
 	    daemon_check_filter(cli->request.filter, err, sizeof(err)) < 0) {
 		process_say(LOG_LVL_ERROR, err);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "cli.h"
 
-#define COLUMN 25              /* where explanations stand */
+#define COLUMN 25 /* where explanations stand */
 
 /* A name in the first column, its explanation in the second, line by line. */
 static void entry(FILE *out, const char *name, const char *help)
@@ -51,9 +51,9 @@ static void print_commands(FILE *out)
 void usage_print(FILE *out)
 {
 	fprintf(out, "usage: conntrackd [-C FILE] [-d]\n"
-		"       conntrackd [-C FILE] COMMAND [ARGUMENT] [OPTION ...]\n"
-		"       conntrackd [-C FILE] check [--print]\n\n"
-		"Daemon:\n");
+		     "       conntrackd [-C FILE] COMMAND [ARGUMENT] [OPTION ...]\n"
+		     "       conntrackd [-C FILE] check [--print]\n\n"
+		     "Daemon:\n");
 	print_options(out, false);
 	entry(out, "check", "hold the configuration against this host");
 	fprintf(out, "\nCommands to a running daemon:\n");

@@ -14,10 +14,10 @@
 #include <string.h>
 
 struct buf {
-	uint8_t *data;     /* borrowed */
-	size_t cap;        /* end of what may be read or written */
-	size_t pos;        /* next byte */
-	bool bad;          /* sticky */
+	uint8_t *data; /* borrowed */
+	size_t cap;    /* end of what may be read or written */
+	size_t pos;    /* next byte */
+	bool bad;      /* sticky */
 };
 
 /* Start reading. The bytes must outlive the cursor; they are not written. */
@@ -91,8 +91,7 @@ static inline uint32_t buf_get32(struct buf *b)
 {
 	const uint8_t *p = buf_take(b, 4);
 
-	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-		   (uint32_t)p[2] << 8 | p[3] : 0;
+	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
 /* Copy n bytes out; on error dst is zeroed. */

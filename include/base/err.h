@@ -10,18 +10,18 @@
 #define CTD_ERR_BASE 2000
 
 /* code, text */
-#define CTD_ERR_MAP(X) \
-	X(TRUNCATED, "message is cut short") \
-	X(BAD_SIZE, "impossible message length") \
-	X(BAD_VERSION, "wrong protocol version") \
-	X(BAD_TYPE, "unknown message type") \
-	X(BAD_HEADER, "header not allowed here") \
-	X(BAD_PAYLOAD, "malformed message body") \
-	X(NO_KEY, "message lacks a usable key") \
-	X(FULL, "table or queue is full") \
+#define CTD_ERR_MAP(X)                                   \
+	X(TRUNCATED, "message is cut short")             \
+	X(BAD_SIZE, "impossible message length")         \
+	X(BAD_VERSION, "wrong protocol version")         \
+	X(BAD_TYPE, "unknown message type")              \
+	X(BAD_HEADER, "header not allowed here")         \
+	X(BAD_PAYLOAD, "malformed message body")         \
+	X(NO_KEY, "message lacks a usable key")          \
+	X(FULL, "table or queue is full")                \
 	X(BUSY, "a job of this kind is already running") \
-	X(UNSUPPORTED, "not supported in this mode") \
-	X(SYNTAX, "syntax error") \
+	X(UNSUPPORTED, "not supported in this mode")     \
+	X(SYNTAX, "syntax error")                        \
 	X(RANGE, "value out of range")
 
 #define CTD_ERR_ENUM_(name, text) CTD_ERR_##name##_,

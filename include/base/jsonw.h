@@ -13,7 +13,7 @@
 
 struct jsonw {
 	struct strbuf *b;
-	bool comma;            /* something stands before, in the same brackets */
+	bool comma; /* something stands before, in the same brackets */
 };
 
 /* Begin writing a value into b. */

@@ -13,7 +13,7 @@ struct log {
 	/* One finished line, without line end, at most 1023 bytes. */
 	void (*emit)(void *ctx, enum log_level level, const char *line);
 	void *ctx;
-	enum log_level max;    /* lines above this are dropped unformatted */
+	enum log_level max; /* lines above this are dropped unformatted */
 };
 
 #define LOG_PRINTF_ __attribute__((format(printf, 2, 3)))

@@ -14,14 +14,14 @@
 #define POOL_CHUNK      (1u << POOL_CHUNK_BITS)
 
 struct pool {
-	uint8_t **chunks;      /* owned */
-	uint32_t nchunks;      /* chunks allocated */
-	uint32_t slots;        /* room in "chunks" */
-	uint32_t size;         /* bytes per object, multiple of 4 */
-	uint32_t limit;        /* most objects at a time */
-	uint32_t used;         /* objects handed out now */
-	uint32_t fresh;        /* next handle never handed out */
-	uint32_t freelist;     /* handle of the first free object */
+	uint8_t **chunks;  /* owned */
+	uint32_t nchunks;  /* chunks allocated */
+	uint32_t slots;    /* room in "chunks" */
+	uint32_t size;     /* bytes per object, multiple of 4 */
+	uint32_t limit;    /* most objects at a time */
+	uint32_t used;     /* objects handed out now */
+	uint32_t fresh;    /* next handle never handed out */
+	uint32_t freelist; /* handle of the first free object */
 };
 
 /* Initialise; allocates nothing. size is rounded up to 4, at least 4. */

@@ -10,10 +10,10 @@
 struct ratelim {
 	uint32_t burst;
 	uint32_t per_sec;
-	uint64_t level;        /* tokens * 1e9 */
+	uint64_t level; /* tokens * 1e9 */
 	tick_t last;
-	uint64_t suppressed;   /* refused since the one allowed before */
-	bool reported;         /* the last answer was yes */
+	uint64_t suppressed; /* refused since the one allowed before */
+	bool reported;       /* the last answer was yes */
 };
 
 void ratelim_init(struct ratelim *r, uint32_t burst, uint32_t per_sec);

@@ -8,16 +8,15 @@
 #include <stdint.h>
 
 struct strbuf {
-	char *s;               /* borrowed storage, always NUL-terminated */
-	size_t cap;            /* bytes of storage, > 0 */
-	size_t len;            /* characters so far, < cap */
-	bool cut;              /* something did not fit */
+	char *s;    /* borrowed storage, always NUL-terminated */
+	size_t cap; /* bytes of storage, > 0 */
+	size_t len; /* characters so far, < cap */
+	bool cut;   /* something did not fit */
 };
 
 void strbuf_init(struct strbuf *b, char *storage, size_t cap);
 void strbuf_add(struct strbuf *b, const char *text);
-void strbuf_addf(struct strbuf *b, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Decimal number. Listings of millions consist of them: not through a format. */
 void strbuf_add_u64(struct strbuf *b, uint64_t v);
 

@@ -10,7 +10,7 @@
 
 typedef uint64_t tick_t;
 
-#define TICK_NEVER UINT64_MAX            /* "no deadline" */
+#define TICK_NEVER UINT64_MAX /* "no deadline" */
 #define TICK_USEC  ((tick_t)1000)
 #define TICK_MSEC  ((tick_t)1000000)
 #define TICK_SEC   ((tick_t)1000000000)

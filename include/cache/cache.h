@@ -24,22 +24,22 @@ struct cache;
 
 struct cache_params {
 	const struct pack_ops *ops;
-	uint32_t limit;          /* most entries */
-	uint8_t slots;           /* words per entry for replication, 0..8 */
-	uint64_t secret;         /* hash key */
+	uint32_t limit;  /* most entries */
+	uint8_t slots;   /* words per entry for replication, 0..8 */
+	uint64_t secret; /* hash key */
 };
 
 struct cache_stats {
-	uint32_t entries;        /* now, flagged ones included */
+	uint32_t entries; /* now, flagged ones included */
 	uint64_t added;
-	uint64_t add_full;       /* refused: limit */
+	uint64_t add_full; /* refused: limit */
 	uint64_t add_nomem;
 	uint64_t updated;
 	uint64_t deleted;
-	size_t bytes;            /* memory held, all indexes */
+	size_t bytes; /* memory held, all indexes */
 };
 
-struct cache *cache_new(const struct cache_params *p);   /* NULL: out of memory */
+struct cache *cache_new(const struct cache_params *p); /* NULL: out of memory */
 void cache_free(struct cache *c);
 
 /* Entry with the key of obj, or 0. */
@@ -85,7 +85,7 @@ struct cache_reslot;
 int cache_reslot_prepare(const struct cache *c, const uint8_t *from, uint8_t slots,
 			 struct cache_reslot **out);
 void cache_reslot_apply(struct cache *c, struct cache_reslot *r);
-void cache_reslot_drop(struct cache_reslot *r);            /* NULL is allowed */
+void cache_reslot_drop(struct cache_reslot *r); /* NULL is allowed */
 
 /* Another limit. What is over it stays; nothing is added until there is room. */
 void cache_set_limit(struct cache *c, uint32_t limit);

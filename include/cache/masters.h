@@ -30,7 +30,7 @@ uint32_t zones_next(const struct zone_set *z, uint32_t from);
  * The flow that x has as master, in the first zone from *zone on (start with 0).
  * *zone is then where to go on. 0: there is none.
  */
-cache_ref masters_next(const struct cache *flows, const struct zone_set *z,
-		       const struct expect *x, uint32_t *zone);
+cache_ref masters_next(const struct cache *flows, const struct zone_set *z, const struct expect *x,
+		       uint32_t *zone);
 
 #endif

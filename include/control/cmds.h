@@ -52,35 +52,35 @@ enum control_report {
 #define CONTROL_INTERNAL 4u
 #define CONTROL_EXTERNAL 8u
 
-#define CONTROL_PEER_NAME  16        /* room for the name of a peer, with the NUL */
-#define CONTROL_FILTER_MAX 512       /* room for a filter of a listing, with the NUL */
+#define CONTROL_PEER_NAME  16  /* room for the name of a peer, with the NUL */
+#define CONTROL_FILTER_MAX 512 /* room for a filter of a listing, with the NUL */
 
 struct control_request {
 	enum control_cmd cmd;
-	uint32_t what;               /* CONTROL_* bits */
+	uint32_t what;                /* CONTROL_* bits */
 	char peer[CONTROL_PEER_NAME]; /* restricted to this one; "": all peers */
 	enum control_format format;
-	enum control_report report;  /* CONTROL_REPORT */
-	bool old_word;               /* asked for by an outdated word: warn */
-	uint32_t wait;               /* answered at the end; seconds the client waits; 0: at once */
+	enum control_report report; /* CONTROL_REPORT */
+	bool old_word;              /* asked for by an outdated word: warn */
+	uint32_t wait;              /* answered at the end; seconds the client waits; 0: at once */
 	char filter[CONTROL_FILTER_MAX]; /* of a dump: which entries, flow/match.h; "": all */
 };
 
 /* What a command can be combined with, and what it does. */
-#define CONTROL_HAS_XML    1u        /* answers in XML */
-#define CONTROL_HAS_JSON   2u        /* answers in JSON */
-#define CONTROL_HAS_FILTER 4u        /* lists entries, takes a filter */
-#define CONTROL_PER_PEER   8u        /* may be restricted to one peer */
-#define CONTROL_CHANGES    16u       /* changes a cache, the kernel or the daemon */
-#define CONTROL_TAKES_WAIT 32u       /* can be answered when what was asked for is complete */
+#define CONTROL_HAS_XML    1u  /* answers in XML */
+#define CONTROL_HAS_JSON   2u  /* answers in JSON */
+#define CONTROL_HAS_FILTER 4u  /* lists entries, takes a filter */
+#define CONTROL_PER_PEER   8u  /* may be restricted to one peer */
+#define CONTROL_CHANGES    16u /* changes a cache, the kernel or the daemon */
+#define CONTROL_TAKES_WAIT 32u /* can be answered when what was asked for is complete */
 
 struct control_command {
 	enum control_cmd cmd;
-	char letter;                 /* of the command line option; 0: known by its word only */
-	const char *word;            /* first word of the request line, name of the long option */
-	const char *args;            /* accepted words, "a|b"; NULL if none */
-	const char *help;            /* half a line for the usage text */
-	unsigned int flags;          /* CONTROL_HAS_XML ... */
+	char letter;        /* of the command line option; 0: known by its word only */
+	const char *word;   /* first word of the request line, name of the long option */
+	const char *args;   /* accepted words, "a|b"; NULL if none */
+	const char *help;   /* half a line for the usage text */
+	unsigned int flags; /* CONTROL_HAS_XML ... */
 };
 
 /* Table row i in the order of the usage text; NULL at the end. */

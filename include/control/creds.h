@@ -12,9 +12,9 @@
 
 /* The configured side. */
 struct control_access {
-	mode_t mode;             /* of the socket file; 0: 0600 */
+	mode_t mode; /* of the socket file; 0: 0600 */
 	bool has_group;
-	gid_t group;             /* of the socket file, if it has one of its own */
+	gid_t group; /* of the socket file, if it has one of its own */
 };
 
 /* A client, from the kernel. uid and gid are (uid_t)-1 if it does not know. */
@@ -22,7 +22,7 @@ struct control_creds {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
-	bool in_group;           /* of control_access, as first group or as another one */
+	bool in_group; /* of control_access, as first group or as another one */
 };
 
 /* Ask the kernel about the other end of a connected socket. */

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include "control/cmds.h"
 
-#define CONTROL_REQUEST_MAX 1024    /* bytes of a request line, its end included */
-#define CONTROL_CODE_MAX    128     /* bytes of a code line, its end included */
+#define CONTROL_REQUEST_MAX 1024 /* bytes of a request line, its end included */
+#define CONTROL_CODE_MAX    128  /* bytes of a code line, its end included */
 
 enum control_code {
 	CONTROL_CODE_OK = 200,

@@ -23,10 +23,10 @@
 #include "control/creds.h"
 #include "loop/loop.h"
 
-#define CONTROL_CLIENTS 64              /* default ceiling */
-#define CONTROL_BUFFER  65536           /* bytes of reply kept for a client */
-#define CONTROL_FILL_MIN 65000          /* room fill() finds at least */
-#define CONTROL_TIMEOUT (10 * TICK_SEC) /* default time for sending a request */
+#define CONTROL_CLIENTS  64              /* default ceiling */
+#define CONTROL_BUFFER   65536           /* bytes of reply kept for a client */
+#define CONTROL_FILL_MIN 65000           /* room fill() finds at least */
+#define CONTROL_TIMEOUT  (10 * TICK_SEC) /* default time for sending a request */
 
 struct control_sock;
 struct control_client;
@@ -51,15 +51,15 @@ struct control_handler {
 };
 
 struct control_sock_params {
-	struct loop *loop;                       /* borrowed */
-	const char *path;                        /* copied */
-	const struct control_handler *handler;   /* borrowed */
-	void *ctx;                               /* for the handler */
-	const struct log *log;                   /* borrowed, may be NULL */
-	uint32_t max_clients;                    /* 0: CONTROL_CLIENTS */
-	tick_t timeout;                          /* 0: CONTROL_TIMEOUT */
+	struct loop *loop;                     /* borrowed */
+	const char *path;                      /* copied */
+	const struct control_handler *handler; /* borrowed */
+	void *ctx;                             /* for the handler */
+	const struct log *log;                 /* borrowed, may be NULL */
+	uint32_t max_clients;                  /* 0: CONTROL_CLIENTS */
+	tick_t timeout;                        /* 0: CONTROL_TIMEOUT */
 	struct control_access access;
-	bool later;                              /* clients wait until control_sock_serve() */
+	bool later; /* clients wait until control_sock_serve() */
 };
 
 /*
@@ -78,14 +78,14 @@ void control_sock_unlisten(struct control_sock *c);
 void control_sock_close(struct control_sock *c);
 
 struct control_sock_stats {
-	uint32_t clients;         /* now */
+	uint32_t clients; /* now */
 	uint64_t accepted;
-	uint64_t refused;         /* over the ceiling, or no memory */
-	uint64_t timeouts;        /* no complete request in time */
-	uint64_t read_failed;     /* left before the request was complete */
-	uint64_t unknown;         /* requests without a meaning */
-	uint64_t denied;          /* not allowed, or turned down by the handler */
-	uint64_t broken;          /* left before the reply was complete */
+	uint64_t refused;     /* over the ceiling, or no memory */
+	uint64_t timeouts;    /* no complete request in time */
+	uint64_t read_failed; /* left before the request was complete */
+	uint64_t unknown;     /* requests without a meaning */
+	uint64_t denied;      /* not allowed, or turned down by the handler */
+	uint64_t broken;      /* left before the reply was complete */
 };
 
 void control_sock_get_stats(const struct control_sock *c, struct control_sock_stats *st);

@@ -11,8 +11,8 @@
 
 enum check_status {
 	CHECK_GOOD = 0,
-	CHECK_ERROR = 1,       /* a daemon would not start, or not do its work */
-	CHECK_WARNING = 2,     /* it would start; something is likely not as meant */
+	CHECK_ERROR = 1,   /* a daemon would not start, or not do its work */
+	CHECK_WARNING = 2, /* it would start; something is likely not as meant */
 };
 
 /*

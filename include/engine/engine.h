@@ -33,23 +33,23 @@
 #define ENGINE_PEERS 8
 
 struct engine_params {
-	uint64_t seed;               /* numbers, hash secrets */
-	uint64_t node_id;            /* of this node, told to peers; 0 = from the seed */
-	uint8_t npeers;              /* 0..ENGINE_PEERS */
+	uint64_t seed;                        /* numbers, hash secrets */
+	uint64_t node_id;                     /* of this node, told to peers; 0 = from the seed */
+	uint8_t npeers;                       /* 0..ENGINE_PEERS */
 	const char *peer_names[ENGINE_PEERS]; /* for the log; borrowed; NULL or "" = none */
-	struct repl_params repl;     /* for every peer */
+	struct repl_params repl;              /* for every peer */
 	struct wire_params wire;
-	uint32_t cache_limit;        /* HashLimit, per cache */
-	bool expect_sync;            /* ExpectationSync */
-	uint8_t n_expect_helpers;    /* allow list, 0 = all */
+	uint32_t cache_limit;     /* HashLimit, per cache */
+	bool expect_sync;         /* ExpectationSync */
+	uint8_t n_expect_helpers; /* allow list, 0 = all */
 	char expect_helpers[32][FLOW_HELPER_MAX];
-	uint32_t commit_timeout;     /* s, 0 = remaining */
-	uint32_t purge_timeout;      /* s */
-	uint32_t overrun_resync;     /* s after an overrun, 0 = never */
-	bool keep_ended;             /* statistics: hand out flows that ended, engine_ended() */
-	uint32_t poll_secs;          /* s between readings of the tables, 0 = events are told */
-	uint32_t refresh_time;       /* s within which each entry is announced again, 0 = never */
-	uint32_t cache_timeout;      /* s after which an unconfirmed external entry goes, 0 = never */
+	uint32_t commit_timeout; /* s, 0 = remaining */
+	uint32_t purge_timeout;  /* s */
+	uint32_t overrun_resync; /* s after an overrun, 0 = never */
+	bool keep_ended;         /* statistics: hand out flows that ended, engine_ended() */
+	uint32_t poll_secs;      /* s between readings of the tables, 0 = events are told */
+	uint32_t refresh_time;   /* s within which each entry is announced again, 0 = never */
+	uint32_t cache_timeout;  /* s after which an unconfirmed external entry goes, 0 = never */
 	bool window_tracking;
 	bool no_internal;            /* DisableInternalCache: events become messages */
 	bool no_external;            /* DisableExternalCache: what peers say goes into the kernel */
@@ -59,7 +59,7 @@ struct engine_params {
 
 struct engine;
 
-struct engine *engine_new(const struct engine_params *p, tick_t now);  /* NULL: out of memory */
+struct engine *engine_new(const struct engine_params *p, tick_t now); /* NULL: out of memory */
 void engine_free(struct engine *e);
 
 /*
@@ -85,9 +85,9 @@ enum event_kind { EVENT_NEW, EVENT_UPDATE, EVENT_DESTROY };
 
 /* Who caused a kernel event. */
 enum event_origin {
-	ORIGIN_KERNEL,      /* traffic */
-	ORIGIN_PROGRAM,     /* the request of another program */
-	ORIGIN_OWN,         /* our own commit or flush: only ends are replicated */
+	ORIGIN_KERNEL,  /* traffic */
+	ORIGIN_PROGRAM, /* the request of another program */
+	ORIGIN_OWN,     /* our own commit or flush: only ends are replicated */
 };
 
 void engine_flow_event(struct engine *e, tick_t now, enum event_kind k, enum event_origin o,
@@ -146,8 +146,13 @@ size_t engine_datagram(struct engine *e, tick_t now, uint8_t peer, uint8_t *buf,
 /* ---- operator ---- */
 
 enum admin_cmd {
-	ADMIN_COMMIT, ADMIN_FLUSH_CACHES, ADMIN_FLUSH_KERNEL, ADMIN_RESYNC_KERNEL,
-	ADMIN_BULK, ADMIN_REQUEST_RESYNC, ADMIN_PURGE,
+	ADMIN_COMMIT,
+	ADMIN_FLUSH_CACHES,
+	ADMIN_FLUSH_KERNEL,
+	ADMIN_RESYNC_KERNEL,
+	ADMIN_BULK,
+	ADMIN_REQUEST_RESYNC,
+	ADMIN_PURGE,
 };
 
 /* What a command applies to. */
@@ -160,8 +165,8 @@ enum admin_cmd {
  * To which peers; none of these bits means all. For ADMIN_COMMIT, ADMIN_BULK,
  * ADMIN_REQUEST_RESYNC and the external side of ADMIN_FLUSH_CACHES.
  */
-#define ADMIN_PEER(i)  (0x100u << (i))
-#define ADMIN_PEERS    0xff00u
+#define ADMIN_PEER(i) (0x100u << (i))
+#define ADMIN_PEERS   0xff00u
 
 /*
  * Carry out a command. Jobs that take time (commit, kernel flush, kernel
@@ -181,7 +186,7 @@ enum effect_kind { EFFECT_DUMP_FLOWS, EFFECT_DUMP_EXPECTS, EFFECT_JOB_DONE };
 
 struct effect {
 	enum effect_kind kind;
-	uint64_t tag;            /* EFFECT_JOB_DONE */
+	uint64_t tag; /* EFFECT_JOB_DONE */
 };
 
 bool engine_effect(struct engine *e, tick_t now, struct effect *eff);
@@ -213,7 +218,7 @@ struct engine_entry {
 		struct expect expect;
 	};
 	tick_t created, updated;
-	tick_t expires;           /* CacheTimeout; TICK_NEVER: does not */
+	tick_t expires; /* CacheTimeout; TICK_NEVER: does not */
 };
 
 /* 1: *out filled; 0: end; CTD_EBUSY: budget used up, call again. */
@@ -221,8 +226,8 @@ int engine_walk_next(const struct engine *e, struct engine_walk *w, uint32_t *bu
 		     struct engine_entry *out);
 
 struct cache_counts {
-	uint32_t active;          /* alive */
-	uint32_t objects;         /* dead ones included */
+	uint32_t active;  /* alive */
+	uint32_t objects; /* dead ones included */
 	uint64_t add_ok, add_nomem, add_full;
 	uint64_t update_ok, update_missing;
 	uint64_t del_ok, del_missing;
@@ -231,33 +236,33 @@ struct cache_counts {
 
 /* What the operator's last commands made of this node; a node decides nothing itself. */
 enum engine_role {
-	ROLE_UNKNOWN,             /* it was not told yet */
-	ROLE_PRIMARY,             /* a commit: it took over */
-	ROLE_BACKUP,              /* a purge: it gave up what it had */
+	ROLE_UNKNOWN, /* it was not told yet */
+	ROLE_PRIMARY, /* a commit: it took over */
+	ROLE_BACKUP,  /* a purge: it gave up what it had */
 };
 
 struct engine_stats {
 	enum engine_role role;
 	tick_t role_since;
-	struct cache_counts cache[4];            /* by enum engine_cache, peers summed */
+	struct cache_counts cache[4]; /* by enum engine_cache, peers summed */
 	uint64_t events, events_filtered, events_own;
 	uint64_t overruns, kernel_flushes, kernel_resyncs;
-	uint64_t end_bytes, end_packets;         /* of ended flows, accounting */
-	uint64_t fetched;                        /* flows asked of the kernel after events */
-	uint64_t fetch_lost;                     /* not asked, too many at a time: the table is read again */
+	uint64_t end_bytes, end_packets; /* of ended flows, accounting */
+	uint64_t fetched;                /* flows asked of the kernel after events */
+	uint64_t fetch_lost; /* not asked, too many at a time: the table is read again */
 	uint64_t bad_version, bad_header, bad_payload, bad_type, truncated, bad_size, no_key;
-	uint64_t resyncs_complete;               /* of peers' state, by mark and sweep */
-	uint64_t swept;                          /* stale entries they removed */
-	uint64_t bulk_objects;                   /* queued by bulks */
+	uint64_t resyncs_complete; /* of peers' state, by mark and sweep */
+	uint64_t swept;            /* stale entries they removed */
+	uint64_t bulk_objects;     /* queued by bulks */
 	uint64_t msgs_in, msgs_out, dgrams_out;
 	uint8_t npeers;
 	struct repl_stats peer[ENGINE_PEERS];
-	struct direct_stats direct;              /* no_external, peers summed */
+	struct direct_stats direct; /* no_external, peers summed */
 	bool commit_running;
 	struct commit_stats last_commit;
 	tick_t last_commit_took;
-	tick_t last_commit_at;                   /* its end; 0: there was none */
-	bool resync_due;                         /* events were lost, the kernel is not read yet */
+	tick_t last_commit_at; /* its end; 0: there was none */
+	bool resync_due;       /* events were lost, the kernel is not read yet */
 };
 
 void engine_get_stats(const struct engine *e, struct engine_stats *st);

@@ -45,50 +45,50 @@
 #include "flow/kernel_op.h"
 
 struct commit_params {
-	const struct cache *flows;     /* NULL: leave flows out */
-	const struct cache *expects;   /* NULL: leave expectations out */
-	const struct cache *masters;   /* where the masters of expectations are; NULL: nowhere */
-	const struct zone_set *zones;  /* the zones of "masters" */
-	uint32_t timeout;              /* CommitTimeout, seconds; 0 = remaining lifetime */
-	bool window_tracking;          /* TCPWindowTracking on */
-	tick_t owner_heard;            /* when the owner was last heard */
+	const struct cache *flows;    /* NULL: leave flows out */
+	const struct cache *expects;  /* NULL: leave expectations out */
+	const struct cache *masters;  /* where the masters of expectations are; NULL: nowhere */
+	const struct zone_set *zones; /* the zones of "masters" */
+	uint32_t timeout;             /* CommitTimeout, seconds; 0 = remaining lifetime */
+	bool window_tracking;         /* TCPWindowTracking on */
+	tick_t owner_heard;           /* when the owner was last heard */
 };
 
 /* Why the kernel refused an entry. */
 enum commit_reason {
-	COMMIT_FULL,                   /* table or memory: ENOMEM, ENOSPC, EMFILE */
-	COMMIT_NO_MASTER,              /* the flow it belongs to is not there: ENOENT */
-	COMMIT_UNKNOWN,                /* helper, protocol or NAT this kernel has not: EOPNOTSUPP */
-	COMMIT_INVALID,                /* the kernel does not take such values: EINVAL, ERANGE */
-	COMMIT_BUSY,                   /* contradicts what is there: EEXIST, EBUSY */
-	COMMIT_PERM,                   /* not allowed: EPERM */
+	COMMIT_FULL,      /* table or memory: ENOMEM, ENOSPC, EMFILE */
+	COMMIT_NO_MASTER, /* the flow it belongs to is not there: ENOENT */
+	COMMIT_UNKNOWN,   /* helper, protocol or NAT this kernel has not: EOPNOTSUPP */
+	COMMIT_INVALID,   /* the kernel does not take such values: EINVAL, ERANGE */
+	COMMIT_BUSY,      /* contradicts what is there: EEXIST, EBUSY */
+	COMMIT_PERM,      /* not allowed: EPERM */
 	COMMIT_OTHER,
 	COMMIT_REASONS
 };
 
 /* Every entry ends in exactly one of new, updated, skipped, clash, expired, failed. */
 struct commit_stats {
-	uint64_t flows_new;            /* created */
-	uint64_t flows_updated;        /* existed, refreshed */
-	uint64_t flows_skipped;        /* older: the connection has a new, living flow here */
-	uint64_t flows_clash;          /* a living flow of another connection has its place */
-	uint64_t flows_expired;        /* lifetime over, not injected */
+	uint64_t flows_new;     /* created */
+	uint64_t flows_updated; /* existed, refreshed */
+	uint64_t flows_skipped; /* older: the connection has a new, living flow here */
+	uint64_t flows_clash;   /* a living flow of another connection has its place */
+	uint64_t flows_expired; /* lifetime over, not injected */
 	uint64_t flows_failed;
 	uint64_t flows_failed_by[COMMIT_REASONS];
-	uint64_t flows_no_helper;      /* of those injected: without their helper */
-	uint64_t flows_no_master;      /* without their master */
-	uint64_t flows_no_timeout;     /* with a guessed lifetime, none was told */
+	uint64_t flows_no_helper;  /* of those injected: without their helper */
+	uint64_t flows_no_master;  /* without their master */
+	uint64_t flows_no_timeout; /* with a guessed lifetime, none was told */
 	uint64_t expects_new, expects_failed;
 	uint64_t expects_failed_by[COMMIT_REASONS];
-	uint64_t expects_expired;      /* lifetime over, not injected */
+	uint64_t expects_expired; /* lifetime over, not injected */
 };
 
 /* A failure worth a log line. */
 struct commit_failure {
 	int err;
 	bool is_expect;
-	bool clash;                    /* a living flow has the place, err is -EEXIST */
-	struct flow holder;            /* that flow */
+	bool clash;         /* a living flow has the place, err is -EEXIST */
+	struct flow holder; /* that flow */
 	union {
 		struct flow flow;
 		struct expect expect;

@@ -21,31 +21,31 @@
 #include "failover/commit.h"
 #include "flow/kernel_op.h"
 
-#define DIRECT_SLOTS 2         /* words that the caches must have for us */
+#define DIRECT_SLOTS 2 /* words that the caches must have for us */
 
 struct direct_params {
-	struct cache *flows, *expects;   /* borrowed; of DIRECT_SLOTS slots */
-	bool window_tracking;            /* TCPWindowTracking on */
+	struct cache *flows, *expects; /* borrowed; of DIRECT_SLOTS slots */
+	bool window_tracking;          /* TCPWindowTracking on */
 };
 
 struct direct_stats {
-	uint64_t created[2], create_failed[2];    /* flows, expectations */
+	uint64_t created[2], create_failed[2]; /* flows, expectations */
 	uint64_t updated[2], update_failed[2];
 	uint64_t removed[2], remove_failed[2];
-	uint64_t refreshed;            /* of those updated: for their lifetime alone */
-	uint64_t kept;                 /* not removed, they live here */
+	uint64_t refreshed; /* of those updated: for their lifetime alone */
+	uint64_t kept;      /* not removed, they live here */
 };
 
 /* What became of one operation, for the caller to act upon. */
 struct direct_outcome {
-	bool failed;                   /* "failure" is worth a log line */
-	bool lives;                    /* the owner ended it, it lives here as "failure.holder" */
+	bool failed; /* "failure" is worth a log line */
+	bool lives;  /* the owner ended it, it lives here as "failure.holder" */
 	struct commit_failure failure;
 };
 
 struct direct;
 
-struct direct *direct_new(const struct direct_params *p);    /* NULL: out of memory */
+struct direct *direct_new(const struct direct_params *p); /* NULL: out of memory */
 void direct_free(struct direct *d);
 
 /* TCPWindowTracking from now on. */

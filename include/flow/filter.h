@@ -16,12 +16,12 @@
 enum filter_policy { FILTER_ABSENT, FILTER_ACCEPT, FILTER_IGNORE };
 
 struct filter_net {
-	struct addr addr;           /* host bits zero */
+	struct addr addr; /* host bits zero */
 	uint8_t family;
-	uint8_t prefix;             /* 0..32 or 0..128 */
+	uint8_t prefix; /* 0..32 or 0..128 */
 };
 
-struct filter;                      /* opaque, owned by whoever created it */
+struct filter; /* opaque, owned by whoever created it */
 
 /* Lets everything pass. NULL: out of memory. */
 struct filter *filter_new(void);

@@ -19,34 +19,34 @@
 #include "flow/tuple.h"
 
 /* Bits of "has". */
-#define FLOW_HAS_REPLY      (1u << 0)
-#define FLOW_HAS_STATUS     (1u << 1)
-#define FLOW_HAS_TIMEOUT    (1u << 2)
-#define FLOW_HAS_MARK       (1u << 3)
-#define FLOW_HAS_STATE      (1u << 4)   /* TCP, SCTP or DCCP state */
-#define FLOW_HAS_WSCALE     (1u << 5)   /* both window scales */
-#define FLOW_HAS_TCPFLAGS   (1u << 6)   /* both directions' kernel flags */
-#define FLOW_HAS_VTAG       (1u << 7)   /* both SCTP verification tags */
-#define FLOW_HAS_DCCP_ROLE  (1u << 8)
-#define FLOW_HAS_MASTER     (1u << 9)
-#define FLOW_HAS_SNAT       (1u << 10)  /* snat address, wire form */
-#define FLOW_HAS_DNAT       (1u << 11)
-#define FLOW_HAS_SPAT       (1u << 12)  /* snat_port, wire form */
-#define FLOW_HAS_DPAT       (1u << 13)
-#define FLOW_HAS_SEQADJ     (1u << 14)
-#define FLOW_HAS_HELPER     (1u << 15)
-#define FLOW_HAS_LABELS     (1u << 16)
-#define FLOW_HAS_SYNPROXY   (1u << 17)
-#define FLOW_HAS_ZONE       (1u << 18)  /* both directions */
-#define FLOW_HAS_ZONE_ORIG  (1u << 19)  /* original direction only */
-#define FLOW_HAS_ZONE_REPLY (1u << 20)  /* reply direction only */
-#define FLOW_HAS_ID         (1u << 21)  /* kernel id, local use only */
-#define FLOW_HAS_PORTS      (1u << 22)  /* orig ports known (protocols with ports) */
-#define FLOW_HAS_ICMP       (1u << 23)  /* orig ICMP type, code, id known */
+#define FLOW_HAS_REPLY        (1u << 0)
+#define FLOW_HAS_STATUS       (1u << 1)
+#define FLOW_HAS_TIMEOUT      (1u << 2)
+#define FLOW_HAS_MARK         (1u << 3)
+#define FLOW_HAS_STATE        (1u << 4) /* TCP, SCTP or DCCP state */
+#define FLOW_HAS_WSCALE       (1u << 5) /* both window scales */
+#define FLOW_HAS_TCPFLAGS     (1u << 6) /* both directions' kernel flags */
+#define FLOW_HAS_VTAG         (1u << 7) /* both SCTP verification tags */
+#define FLOW_HAS_DCCP_ROLE    (1u << 8)
+#define FLOW_HAS_MASTER       (1u << 9)
+#define FLOW_HAS_SNAT         (1u << 10) /* snat address, wire form */
+#define FLOW_HAS_DNAT         (1u << 11)
+#define FLOW_HAS_SPAT         (1u << 12) /* snat_port, wire form */
+#define FLOW_HAS_DPAT         (1u << 13)
+#define FLOW_HAS_SEQADJ       (1u << 14)
+#define FLOW_HAS_HELPER       (1u << 15)
+#define FLOW_HAS_LABELS       (1u << 16)
+#define FLOW_HAS_SYNPROXY     (1u << 17)
+#define FLOW_HAS_ZONE         (1u << 18) /* both directions */
+#define FLOW_HAS_ZONE_ORIG    (1u << 19) /* original direction only */
+#define FLOW_HAS_ZONE_REPLY   (1u << 20) /* reply direction only */
+#define FLOW_HAS_ID           (1u << 21) /* kernel id, local use only */
+#define FLOW_HAS_PORTS        (1u << 22) /* orig ports known (protocols with ports) */
+#define FLOW_HAS_ICMP         (1u << 23) /* orig ICMP type, code, id known */
 #define FLOW_HAS_MASTER_PORTS (1u << 24)
-#define FLOW_HAS_COUNTERS   (1u << 25)  /* destroy events and dumps, accounting on */
-#define FLOW_HAS_DURATION   (1u << 26)  /* destroy events, time stamps on */
-#define FLOW_HAS_USE        (1u << 27)  /* dumps */
+#define FLOW_HAS_COUNTERS     (1u << 25) /* destroy events and dumps, accounting on */
+#define FLOW_HAS_DURATION     (1u << 26) /* destroy events, time stamps on */
+#define FLOW_HAS_USE          (1u << 27) /* dumps */
 /* Of the moment, or of this host: neither replicated nor compared. */
 #define FLOW_HAS_ASIDE (FLOW_HAS_ID | FLOW_HAS_COUNTERS | FLOW_HAS_DURATION | FLOW_HAS_USE)
 
@@ -82,8 +82,8 @@
 #define TCPF_CLOSE_INIT   0x04
 #define TCPF_BE_LIBERAL   0x08
 
-#define FLOW_HELPER_MAX 16     /* NF_CT_HELPER_NAME_LEN, with the NUL */
-#define FLOW_LABEL_WORDS 4     /* kernel limit: 128 labels */
+#define FLOW_HELPER_MAX  16 /* NF_CT_HELPER_NAME_LEN, with the NUL */
+#define FLOW_LABEL_WORDS 4  /* kernel limit: 128 labels */
 
 /* One direction of a sequence adjustment. Offsets are signed. */
 struct seqadj {
@@ -93,29 +93,29 @@ struct seqadj {
 
 struct flow {
 	uint32_t has;
-	uint32_t status;            /* CTS_* */
-	uint32_t timeout;           /* seconds left when learned */
+	uint32_t status;  /* CTS_* */
+	uint32_t timeout; /* seconds left when learned */
 	uint32_t mark;
-	uint32_t id;                /* kernel id of this host */
+	uint32_t id; /* kernel id of this host */
 	uint16_t zone;
 	uint16_t zone_orig, zone_reply;
-	uint8_t state;              /* TCP, SCTP, DCCP */
+	uint8_t state; /* TCP, SCTP, DCCP */
 	uint8_t dccp_role;
-	uint8_t wscale[2];          /* original, reply */
+	uint8_t wscale[2]; /* original, reply */
 	uint8_t tcp_flags[2];
 	uint16_t snat_port, dnat_port;
-	uint32_t vtag[2];           /* SCTP, original, reply */
+	uint32_t vtag[2]; /* SCTP, original, reply */
 	struct tuple orig;
 	struct tuple reply;
-	struct tuple master;        /* original tuple of the master */
+	struct tuple master; /* original tuple of the master */
 	struct addr snat, dnat;
-	struct seqadj seqadj[2];    /* original, reply */
+	struct seqadj seqadj[2]; /* original, reply */
 	uint32_t synproxy_its, synproxy_isn, synproxy_tsoff;
 	uint32_t labels[FLOW_LABEL_WORDS]; /* word 0 = labels 0..31 */
 	char helper[FLOW_HELPER_MAX];
 	uint64_t packets[2], bytes[2];
-	uint32_t duration;          /* seconds it lived */
-	uint32_t use;               /* references to the kernel's entry */
+	uint32_t duration; /* seconds it lived */
+	uint32_t use;      /* references to the kernel's entry */
 };
 
 /* All zero. */
@@ -139,10 +139,10 @@ void flow_reply(const struct flow *f, struct tuple *reply);
 
 /* The translations of a flow. */
 struct flow_nat {
-	bool snat, dnat;            /* addresses translated */
-	bool spat, dpat;            /* ports (or ICMP id) translated */
-	struct addr saddr, daddr;   /* reply destination, reply source */
-	uint16_t sport, dport;      /* reply destination port, reply source port */
+	bool snat, dnat;          /* addresses translated */
+	bool spat, dpat;          /* ports (or ICMP id) translated */
+	struct addr saddr, daddr; /* reply destination, reply source */
+	uint16_t sport, dport;    /* reply destination port, reply source port */
 };
 
 /*

@@ -12,14 +12,14 @@
 #include "flow/flow.h"
 
 enum kernel_op_kind {
-	KOP_CREATE,        /* exclusive; -EEXIST if either tuple is taken */
-	KOP_UPDATE,        /* existing flow found by original tuple and zone */
-	KOP_DELETE,        /* by original tuple and zone, and id if known */
-	KOP_GET,           /* result in "flow" */
-	KOP_EXP_CREATE,    /* exclusive; the kernel takes its helper's lifetime, not ours */
+	KOP_CREATE,     /* exclusive; -EEXIST if either tuple is taken */
+	KOP_UPDATE,     /* existing flow found by original tuple and zone */
+	KOP_DELETE,     /* by original tuple and zone, and id if known */
+	KOP_GET,        /* result in "flow" */
+	KOP_EXP_CREATE, /* exclusive; the kernel takes its helper's lifetime, not ours */
 	KOP_EXP_DELETE,
-	KOP_EXP_UPDATE,    /* lifetime of an existing one, found by its tuple */
-	KOP_EXP_GET,       /* what matches its tuple, in "expect" */
+	KOP_EXP_UPDATE, /* lifetime of an existing one, found by its tuple */
+	KOP_EXP_GET,    /* what matches its tuple, in "expect" */
 };
 
 /* Most operations in one batch (kernel: the gain ends at 32 to 64). */

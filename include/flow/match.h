@@ -27,19 +27,19 @@
 #include "flow/flow.h"
 
 #define MATCH_TERMS  16
-#define MATCH_VALUES 64        /* of all terms together */
+#define MATCH_VALUES 64 /* of all terms together */
 
 struct match_value {
-	struct addr addr;      /* of a network, host bits zero */
+	struct addr addr; /* of a network, host bits zero */
 	uint8_t family, prefix;
-	uint32_t n, mask;      /* everything else */
-	const char *state;     /* name of a state, static; NULL: n is a bit of the status */
+	uint32_t n, mask;  /* everything else */
+	const char *state; /* name of a state, static; NULL: n is a bit of the status */
 };
 
 struct match_term {
 	uint8_t key;
 	bool negated;
-	uint8_t first, n;      /* its values */
+	uint8_t first, n; /* its values */
 };
 
 /* A plain value; all zero matches everything. */

@@ -42,8 +42,8 @@ struct pack_ops {
 	 */
 	size_t (*pack)(const void *obj, uint8_t *fixed, uint8_t *ext);
 	/* Unpack into an object; ext NULL when ext_len is 0. */
-	void (*unpack)(enum pack_class c, const uint8_t *fixed, const uint8_t *ext,
-		       size_t ext_len, void *obj);
+	void (*unpack)(enum pack_class c, const uint8_t *fixed, const uint8_t *ext, size_t ext_len,
+		       void *obj);
 	/* sizeof the unpacked object. */
 	size_t obj_size;
 };

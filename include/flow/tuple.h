@@ -33,10 +33,10 @@ struct addr {
 
 struct tuple {
 	struct addr src, dst;
-	uint16_t sport, dport;  /* host order; GRE: keys; ICMP: sport = dport = id */
-	uint8_t family;         /* FAM_* */
-	uint8_t proto;          /* IP protocol */
-	uint8_t icmp_type;      /* ICMP and ICMPv6 only */
+	uint16_t sport, dport; /* host order; GRE: keys; ICMP: sport = dport = id */
+	uint8_t family;        /* FAM_* */
+	uint8_t proto;         /* IP protocol */
+	uint8_t icmp_type;     /* ICMP and ICMPv6 only */
 	uint8_t icmp_code;
 };
 
@@ -49,8 +49,8 @@ static inline unsigned int addr_len(uint8_t family)
 /* Does the protocol carry ports in its tuple (TCP, UDP, UDPlite, SCTP, DCCP)? */
 static inline bool proto_has_ports(uint8_t proto)
 {
-	return proto == IPP_TCP || proto == IPP_UDP || proto == IPP_UDPLITE ||
-	       proto == IPP_SCTP || proto == IPP_DCCP;
+	return proto == IPP_TCP || proto == IPP_UDP || proto == IPP_UDPLITE || proto == IPP_SCTP ||
+	       proto == IPP_DCCP;
 }
 
 /* ICMP or ICMPv6. */
@@ -71,8 +71,7 @@ static inline bool tuple_equal(const struct tuple *a, const struct tuple *b)
 {
 	return addr_equal(&a->src, &b->src) && addr_equal(&a->dst, &b->dst) &&
 	       a->sport == b->sport && a->dport == b->dport && a->family == b->family &&
-	       a->proto == b->proto && a->icmp_type == b->icmp_type &&
-	       a->icmp_code == b->icmp_code;
+	       a->proto == b->proto && a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code;
 }
 
 /*

@@ -14,10 +14,10 @@
 struct kernel_applier_stats {
 	uint64_t batches;
 	uint64_t ops;
-	uint64_t failed;       /* ops with an error, -ENOENT and -EEXIST included */
-	uint64_t refused;      /* of these: not sent, no usable key */
-	uint64_t labels_lost;  /* updates done except for the labels: no room in that entry */
-	uint64_t foreign;      /* answers not sent by the kernel, ignored */
+	uint64_t failed;      /* ops with an error, -ENOENT and -EEXIST included */
+	uint64_t refused;     /* of these: not sent, no usable key */
+	uint64_t labels_lost; /* updates done except for the labels: no room in that entry */
+	uint64_t foreign;     /* answers not sent by the kernel, ignored */
 };
 
 struct kernel_applier;

@@ -13,9 +13,9 @@
 enum kernel_table { KTABLE_FLOWS, KTABLE_EXPECTS };
 
 struct kernel_dump_stats {
-	uint64_t entries;     /* handed out */
-	uint64_t bad;         /* malformed entries, skipped */
-	uint64_t foreign;     /* messages not sent by the kernel, skipped */
+	uint64_t entries; /* handed out */
+	uint64_t bad;     /* malformed entries, skipped */
+	uint64_t foreign; /* messages not sent by the kernel, skipped */
 };
 
 struct kernel_dump;

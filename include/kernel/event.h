@@ -10,13 +10,13 @@
 
 enum kernel_event_kind {
 	KEV_NEW,
-	KEV_UPDATE,         /* also every entry of a dump */
+	KEV_UPDATE, /* also every entry of a dump */
 	KEV_DESTROY,
 };
 
 struct kernel_event {
 	enum kernel_event_kind kind;
-	bool is_expect;     /* which member of the union */
+	bool is_expect; /* which member of the union */
 	/* Port id of the socket whose request caused it, 0 if a packet did. */
 	uint32_t portid;
 	union {

@@ -21,7 +21,7 @@ struct kernel_events_params {
 	uint32_t buffer;
 	/* The buffer is doubled at each overrun up to this. 0: never. */
 	uint32_t max_growth;
-	bool expects;       /* expectation events too */
+	bool expects; /* expectation events too */
 	/*
 	 * The kernel keeps and repeats deletions that did not fit, and reports
 	 * no overrun (nf_conntrack then delays, it does not lose).
@@ -30,13 +30,13 @@ struct kernel_events_params {
 };
 
 struct kernel_events_stats {
-	uint64_t received;    /* handed out */
-	uint64_t unknown;     /* neither flow nor expectation message */
-	uint64_t bad;         /* malformed, cut short, or without a key */
-	uint64_t foreign;     /* not sent by the kernel */
-	uint64_t overruns;    /* times the kernel said that it dropped events */
-	uint64_t dropped;     /* messages the socket dropped, as far as the kernel counts them */
-	uint32_t buffer;      /* bytes, as the kernel reports it */
+	uint64_t received; /* handed out */
+	uint64_t unknown;  /* neither flow nor expectation message */
+	uint64_t bad;      /* malformed, cut short, or without a key */
+	uint64_t foreign;  /* not sent by the kernel */
+	uint64_t overruns; /* times the kernel said that it dropped events */
+	uint64_t dropped;  /* messages the socket dropped, as far as the kernel counts them */
+	uint32_t buffer;   /* bytes, as the kernel reports it */
 };
 
 struct kernel_events;
@@ -45,8 +45,8 @@ struct kernel_events;
  * Subscribe. log (may be NULL, borrowed) gets a notice of the size of the buffer,
  * now and whenever it changes, and when the wanted one is not used. NULL: *err says why (negated errno).
  */
-struct kernel_events *kernel_events_new(const struct kernel_events_params *p,
-					const struct log *log, int *err);
+struct kernel_events *kernel_events_new(const struct kernel_events_params *p, const struct log *log,
+					int *err);
 void kernel_events_free(struct kernel_events *ev);
 
 /* Other sizes and the other kind of delivery from now on. Negated errno if the last is refused. */

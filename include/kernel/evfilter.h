@@ -14,8 +14,8 @@
 
 struct kernel_evfilter {
 	enum filter_policy proto_policy, addr_policy;
-	const bool *protos;              /* 256 */
-	const struct filter_net *nets;   /* host bits zero */
+	const bool *protos;            /* 256 */
+	const struct filter_net *nets; /* host bits zero */
 	size_t n_nets;
 };
 

@@ -24,8 +24,8 @@
 
 struct loop;
 
-struct loop *loop_new(void);          /* NULL: out of memory or descriptors */
-void loop_free(struct loop *l);       /* every watcher must be stopped */
+struct loop *loop_new(void);    /* NULL: out of memory or descriptors */
+void loop_free(struct loop *l); /* every watcher must be stopped */
 
 /* Turns until loop_stop(). */
 void loop_run(struct loop *l);
@@ -57,7 +57,7 @@ struct loop_io {
 		unsigned char room[64];
 	} ev;
 	int fd;
-	unsigned int want;            /* read only for owners */
+	unsigned int want; /* read only for owners */
 	void (*cb)(void *ctx, unsigned int ready);
 	void *ctx;
 };
@@ -75,7 +75,7 @@ void loop_io_want(struct loop *l, struct loop_io *w, unsigned int want);
 /* ---- timers ---- */
 
 struct loop_timer {
-	struct loop_timer *next, *prev;   /* the loop's; NULL = not armed */
+	struct loop_timer *next, *prev; /* the loop's; NULL = not armed */
 	tick_t at;
 	void (*cb)(void *ctx);
 	void *ctx;

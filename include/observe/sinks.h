@@ -24,13 +24,13 @@
 struct sinks;
 
 struct sinks_params {
-	bool console;              /* info, notice to stdout; warning, ERROR to stderr */
-	bool quiet;                /* the console gets warning and ERROR only */
-	const char *file;          /* copied; NULL or "": none */
-	int syslog;                /* facility (LOG_DAEMON ...), SINKS_NO_SYSLOG */
-	const char *syslog_path;   /* copied; NULL: SINKS_SYSLOG_PATH */
-	enum log_level max;        /* what is above is dropped */
-	time_t (*wall)(void);      /* clock for the date of a line */
+	bool console;            /* info, notice to stdout; warning, ERROR to stderr */
+	bool quiet;              /* the console gets warning and ERROR only */
+	const char *file;        /* copied; NULL or "": none */
+	int syslog;              /* facility (LOG_DAEMON ...), SINKS_NO_SYSLOG */
+	const char *syslog_path; /* copied; NULL: SINKS_SYSLOG_PATH */
+	enum log_level max;      /* what is above is dropped */
+	time_t (*wall)(void);    /* clock for the date of a line */
 };
 
 /*
@@ -38,7 +38,7 @@ struct sinks_params {
  * opening it; -ENOMEM. A syslog that is not there yet is no error.
  */
 int sinks_open(const struct sinks_params *p, struct sinks **out);
-void sinks_close(struct sinks *s);         /* NULL is allowed */
+void sinks_close(struct sinks *s); /* NULL is allowed */
 
 /* The log of these sinks; lives as long as they do. */
 const struct log *sinks_log(const struct sinks *s);
@@ -72,9 +72,9 @@ void sinks_flow(struct sinks *s, const char *text);
 #define SINKS_RECENT_TEXT 240
 
 struct sinks_line {
-	time_t when;               /* the last time */
+	time_t when; /* the last time */
 	enum log_level level;
-	uint32_t times;            /* in a row */
+	uint32_t times; /* in a row */
 	char text[SINKS_RECENT_TEXT];
 };
 
@@ -82,7 +82,7 @@ struct sinks_line {
 size_t sinks_recent(const struct sinks *s, struct sinks_line out[SINKS_RECENT]);
 
 struct sinks_stats {
-	uint64_t file_lost;        /* lines */
+	uint64_t file_lost; /* lines */
 	uint64_t syslog_lost;
 };
 

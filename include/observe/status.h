@@ -15,13 +15,13 @@
 struct status_view {
 	const struct stats_view *stats;
 	const char *version;
-	const char *mode;                      /* "FTFW" ... */
-	const char *peers[ENGINE_PEERS];       /* names; "" for the only one */
+	const char *mode;                /* "FTFW" ... */
+	const char *peers[ENGINE_PEERS]; /* names; "" for the only one */
 	tick_t now;
-	tick_t silence;                        /* a peer not heard for that long is silent; 0: no judging */
-	uint32_t cache_limit;                  /* entries */
-	bool events_ended;                     /* the kernel's events cannot be read any more */
-	const struct sinks_line *recent;       /* newest first */
+	tick_t silence;       /* a peer not heard for that long is silent; 0: no judging */
+	uint32_t cache_limit; /* entries */
+	bool events_ended;    /* the kernel's events cannot be read any more */
+	const struct sinks_line *recent; /* newest first */
 	size_t n_recent;
 };
 

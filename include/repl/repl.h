@@ -26,26 +26,27 @@
 enum repl_mode { REPL_NOTRACK, REPL_FTFW, REPL_ALARM };
 
 /* Cures of known weaknesses; all on in production, switched off one by one by tests. */
-#define REPL_CURE_W4  (1u << 0)  /* greeting loses nothing: gap check under HELLO, bulk after HELLO_BACK */
-#define REPL_CURE_W5  (1u << 1)  /* first contact and a new incarnation are answered by a bulk */
-#define REPL_CURE_W8  (1u << 2)  /* own acknowledgement timer */
-#define REPL_CURE_W9  (1u << 3)  /* greeting flags stripped on retransmission */
-#define REPL_CURE_RTO (1u << 4)  /* unacknowledged elements are sent again after a while */
+#define REPL_CURE_W4 \
+	(1u << 0) /* greeting loses nothing: gap check under HELLO, bulk after HELLO_BACK */
+#define REPL_CURE_W5   (1u << 1) /* first contact and a new incarnation are answered by a bulk */
+#define REPL_CURE_W8   (1u << 2) /* own acknowledgement timer */
+#define REPL_CURE_W9   (1u << 3) /* greeting flags stripped on retransmission */
+#define REPL_CURE_RTO  (1u << 4) /* unacknowledged elements are sent again after a while */
 #define REPL_CURE_PACE (1u << 5) /* bulk is paced */
 #define REPL_CURE_HOLD (1u << 6) /* full window holds back instead of forgetting */
-#define REPL_CURE_W2  (1u << 7)  /* a stray number does not silence a peer for good */
-#define REPL_CURE_W3  (1u << 8)  /* without acknowledgements: ask again after a gap */
+#define REPL_CURE_W2   (1u << 7) /* a stray number does not silence a peer for good */
+#define REPL_CURE_W3   (1u << 8) /* without acknowledgements: ask again after a gap */
 #define REPL_CURES_ALL 0x1ffu
 
 struct repl_params {
 	enum repl_mode mode;
-	uint32_t ack_window;        /* ACKWindowSize, messages, 1..  */
-	uint32_t resend_limit;      /* ResendQueueSize, elements, 1.. */
-	bool startup_resync;        /* StartupResync: ask for a bulk at start, until answered */
-	bool has_first_seq;         /* tests: start at first_seq instead of a random number */
+	uint32_t ack_window;   /* ACKWindowSize, messages, 1..  */
+	uint32_t resend_limit; /* ResendQueueSize, elements, 1.. */
+	bool startup_resync;   /* StartupResync: ask for a bulk at start, until answered */
+	bool has_first_seq;    /* tests: start at first_seq instead of a random number */
 	uint32_t first_seq;
-	uint32_t cures;             /* REPL_CURE_* */
-	bool ident;                 /* ALIVE carries an identity: announce complete bulks */
+	uint32_t cures; /* REPL_CURE_* */
+	bool ident;     /* ALIVE carries an identity: announce complete bulks */
 };
 
 /* The owner's name for an object; opaque here. */
@@ -120,10 +121,10 @@ void repl_resync_later(struct repl *r, tick_t now);
 
 /* What the engine must do with a received message. */
 enum repl_verdict {
-	REPL_DATA,       /* apply the body; in ALARM the type is not looked at */
-	REPL_HANDLED,    /* control, done */
-	REPL_DROP,       /* duplicate or late, ignore */
-	REPL_BAD,        /* header not allowed: count as malformed header */
+	REPL_DATA,    /* apply the body; in ALARM the type is not looked at */
+	REPL_HANDLED, /* control, done */
+	REPL_DROP,    /* duplicate or late, ignore */
+	REPL_BAD,     /* header not allowed: count as malformed header */
 };
 
 /*
@@ -155,13 +156,13 @@ bool repl_gap_since(const struct repl *r, tick_t t);
 
 struct repl_send {
 	bool is_object;
-	struct repl_obj obj;     /* is_object: encode this object's current state ... */
-	uint8_t flags;           /* ... or this control message; HELLO bits included */
+	struct repl_obj obj; /* is_object: encode this object's current state ... */
+	uint8_t flags;       /* ... or this control message; HELLO bits included */
 	uint32_t seq;
-	uint32_t from, to;       /* control with range */
-	bool final;              /* is_object: repl_final() was called for it */
-	uint32_t bulk;           /* ALIVE: number of the last complete bulk, 0 = none ... */
-	tick_t bulk_age;         /* ... and the time since it began */
+	uint32_t from, to; /* control with range */
+	bool final;        /* is_object: repl_final() was called for it */
+	uint32_t bulk;     /* ALIVE: number of the last complete bulk, 0 = none ... */
+	tick_t bulk_age;   /* ... and the time since it began */
 };
 
 /*
@@ -204,25 +205,25 @@ void repl_tick(struct repl *r, tick_t now);
 /* ---- what it knows ---- */
 
 struct repl_stats {
-	uint32_t txq, window;        /* elements queued, unacknowledged */
-	tick_t oldest_sent;          /* of the unacknowledged elements; TICK_NEVER: there is none */
-	uint32_t window_objects;     /* objects among "window"; what window_max limits */
-	uint32_t txq_max, window_max;/* limits; UINT32_MAX = bounded by the caches */
-	uint64_t txq_full;           /* control messages not queued, too many wait already */
-	uint64_t window_full;        /* elements given up or held back for lack of room */
-	uint64_t lost;               /* numbers missed (true gaps) */
-	uint64_t before;             /* late or duplicate messages */
+	uint32_t txq, window;    /* elements queued, unacknowledged */
+	tick_t oldest_sent;      /* of the unacknowledged elements; TICK_NEVER: there is none */
+	uint32_t window_objects; /* objects among "window"; what window_max limits */
+	uint32_t txq_max, window_max; /* limits; UINT32_MAX = bounded by the caches */
+	uint64_t txq_full;            /* control messages not queued, too many wait already */
+	uint64_t window_full;         /* elements given up or held back for lack of room */
+	uint64_t lost;                /* numbers missed (true gaps) */
+	uint64_t before;              /* late or duplicate messages */
 	uint64_t acks_out, nacks_out, acks_in, nacks_in;
-	uint64_t resent;             /* elements sent again */
-	uint64_t bulks;              /* bulks sent */
+	uint64_t resent; /* elements sent again */
+	uint64_t bulks;  /* bulks sent */
 	uint64_t resyncs_in, resyncs_out;
-	bool heard;                  /* anything acceptable ever received */
+	bool heard; /* anything acceptable ever received */
 	tick_t last_heard;
-	uint32_t next_seq;           /* number of the next message */
-	uint32_t last_seq;           /* last number received */
-	bool greeted;                /* HELLO_BACK seen (FT-FW) */
+	uint32_t next_seq; /* number of the next message */
+	uint32_t last_seq; /* last number received */
+	bool greeted;      /* HELLO_BACK seen (FT-FW) */
 	bool bulk_running;
-	bool resync_pending;         /* our RESYNC is not answered yet */
+	bool resync_pending; /* our RESYNC is not answered yet */
 };
 
 void repl_get_stats(const struct repl *r, struct repl_stats *st);

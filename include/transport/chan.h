@@ -27,10 +27,10 @@
 /* An address; family is AF_INET or AF_INET6, 0 = none. Network byte order. */
 struct chan_addr {
 	uint8_t family;
-	uint8_t b[16];           /* IPv4 uses the first 4, the rest is 0 */
+	uint8_t b[16]; /* IPv4 uses the first 4, the rest is 0 */
 };
 
-#define CHAN_ADDR_TEXT 46        /* room for an address as text */
+#define CHAN_ADDR_TEXT 46 /* room for an address as text */
 void chan_addr_text(const struct chan_addr *a, char *out);
 bool chan_addr_equal(const struct chan_addr *a, const struct chan_addr *b);
 
@@ -41,26 +41,26 @@ enum chan_kind { CHAN_MCAST, CHAN_UDP, CHAN_TCP };
 /* A link as configured. Plain value, all zero by default. */
 struct chan_params {
 	enum chan_kind kind;
-	bool is_default;             /* the link used first */
-	char interface[IFNAMSIZ];    /* Interface: MTU, link state, IPv6 scope */
-	struct chan_addr local;      /* UDP, TCP: own address; multicast: the group */
-	struct chan_addr peer;       /* UDP, TCP: the peer; multicast: unused */
-	struct chan_addr mcast_if;   /* IPv4_interface: address of the device to join on, or none */
-	uint16_t port;               /* Port or Group */
-	uint32_t sndbuf, rcvbuf;     /* bytes, 0 = leave alone */
-	bool no_checksum;            /* Checksum off: no UDP checksum over IPv4 */
-	bool any_source;             /* accept datagrams of others than "peer" too */
-	bool shared_port;            /* UDP: others receive here too, each from a peer of its own */
-	struct chan *listener;       /* TCP: an open link, of another peer, with the same own port */
-	bool any_interface;          /* accept what came in on other devices too */
-	uint32_t queue_len;          /* datagrams or batches kept unsent, 0 = default */
+	bool is_default;           /* the link used first */
+	char interface[IFNAMSIZ];  /* Interface: MTU, link state, IPv6 scope */
+	struct chan_addr local;    /* UDP, TCP: own address; multicast: the group */
+	struct chan_addr peer;     /* UDP, TCP: the peer; multicast: unused */
+	struct chan_addr mcast_if; /* IPv4_interface: address of the device to join on, or none */
+	uint16_t port;             /* Port or Group */
+	uint32_t sndbuf, rcvbuf;   /* bytes, 0 = leave alone */
+	bool no_checksum;          /* Checksum off: no UDP checksum over IPv4 */
+	bool any_source;           /* accept datagrams of others than "peer" too */
+	bool shared_port;          /* UDP: others receive here too, each from a peer of its own */
+	struct chan *listener;     /* TCP: an open link, of another peer, with the same own port */
+	bool any_interface;        /* accept what came in on other devices too */
+	uint32_t queue_len;        /* datagrams or batches kept unsent, 0 = default */
 };
 
-#define CHAN_BATCH       64      /* datagrams per system call */
-#define CHAN_QUEUE_LEN   128     /* default of queue_len */
-#define CHAN_QUEUE_MAX   65536   /* longer ones are cut to this */
-#define CHAN_MTU_MIN     400     /* links below are refused */
-#define CHAN_PAYLOAD_MIN 512     /* any message fits in a datagram, fragmented if it must be */
+#define CHAN_BATCH       64    /* datagrams per system call */
+#define CHAN_QUEUE_LEN   128   /* default of queue_len */
+#define CHAN_QUEUE_MAX   65536 /* longer ones are cut to this */
+#define CHAN_MTU_MIN     400   /* links below are refused */
+#define CHAN_PAYLOAD_MIN 512   /* any message fits in a datagram, fragmented if it must be */
 
 /*
  * Open both sockets. What goes wrong is logged with its reason and returned as
@@ -96,10 +96,10 @@ size_t chan_payload(const struct chan *c);
 
 /* The descriptors of a channel; a kind uses some of them, and they come and go. */
 enum chan_slot {
-	CHAN_IN,                 /* read here */
-	CHAN_NEXT,               /* TCP: a newer connection of the peer, not used yet */
-	CHAN_OUT,                /* written here */
-	CHAN_LISTEN,             /* TCP: the peer connects here */
+	CHAN_IN,     /* read here */
+	CHAN_NEXT,   /* TCP: a newer connection of the peer, not used yet */
+	CHAN_OUT,    /* written here */
+	CHAN_LISTEN, /* TCP: the peer connects here */
 	CHAN_SLOTS
 };
 
@@ -152,10 +152,10 @@ void chan_hand_over(struct chan *from, struct chan *to);
 /* ---- receiving ---- */
 
 struct chan_msg {
-	const uint8_t *data;     /* the channel's, until the next chan_recv() */
+	const uint8_t *data; /* the channel's, until the next chan_recv() */
 	size_t len;
 	struct chan_addr from;
-	uint32_t epoch;          /* TCP: counts connections, see below; else 0 */
+	uint32_t epoch; /* TCP: counts connections, see below; else 0 */
 };
 
 /*
@@ -180,12 +180,12 @@ void chan_reset_input(struct chan *c);
 struct chan_stats {
 	uint64_t bytes_out, packets_out, errors_out;
 	uint64_t bytes_in, packets_in, errors_in;
-	uint64_t foreign;        /* refused: wrong source or interface */
-	uint64_t full;           /* chan_space() had none free */
-	uint64_t dropped;        /* of those: the oldest was dropped; also in errors_out */
-	uint64_t accepted, connects;     /* TCP connections, since the start */
-	bool server, client;     /* connected now; without connections: has sockets */
-	uint32_t waiting, slots; /* the queue now and its size */
+	uint64_t foreign;            /* refused: wrong source or interface */
+	uint64_t full;               /* chan_space() had none free */
+	uint64_t dropped;            /* of those: the oldest was dropped; also in errors_out */
+	uint64_t accepted, connects; /* TCP connections, since the start */
+	bool server, client;         /* connected now; without connections: has sockets */
+	uint32_t waiting, slots;     /* the queue now and its size */
 };
 
 void chan_get_stats(const struct chan *c, struct chan_stats *st);

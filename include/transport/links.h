@@ -32,7 +32,7 @@ struct links_peer {
 	 * a longer silence is a reason to try another. 0: it may be silent.
 	 */
 	tick_t silence;
-	bool drops_copies;       /* what it has had already means nothing to it */
+	bool drops_copies; /* what it has had already means nothing to it */
 };
 
 /* Nothing is expected at first. */

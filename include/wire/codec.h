@@ -16,10 +16,10 @@
 #include "wire/header.h"
 
 struct wire_params {
-	bool swapped_be;         /* attributes 14, 15, 24 big-endian (big-endian 1.4.x peers) */
-	bool window_scale;       /* send attributes 25, 26 (TCPWindowTracking on) */
-	bool no_timeout;         /* leave attribute 6 / 12 out (CommitTimeout set here) */
-	bool extras;             /* the receiver said WIRE_CAP_EXTRAS: send numbers from 48 on too */
+	bool swapped_be;   /* attributes 14, 15, 24 big-endian (big-endian 1.4.x peers) */
+	bool window_scale; /* send attributes 25, 26 (TCPWindowTracking on) */
+	bool no_timeout;   /* leave attribute 6 / 12 out (CommitTimeout set here) */
+	bool extras;       /* the receiver said WIRE_CAP_EXTRAS: send numbers from 48 on too */
 };
 
 /*

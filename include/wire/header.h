@@ -8,14 +8,18 @@
 #include <stdint.h>
 #include "base/buf.h"
 
-#define WIRE_VERSION     1
-#define WIRE_HDR_LEN     8
-#define WIRE_RANGE_LEN   16      /* header and range */
-#define WIRE_MSG_MAX     512     /* no message of ours is longer, ALIVE aside */
+#define WIRE_VERSION   1
+#define WIRE_HDR_LEN   8
+#define WIRE_RANGE_LEN 16  /* header and range */
+#define WIRE_MSG_MAX   512 /* no message of ours is longer, ALIVE aside */
 
 enum wire_type {
-	WIRE_CT_NEW = 0, WIRE_CT_UPDATE = 1, WIRE_CT_DESTROY = 2,
-	WIRE_EXP_NEW = 3, WIRE_EXP_UPDATE = 4, WIRE_EXP_DESTROY = 5,
+	WIRE_CT_NEW = 0,
+	WIRE_CT_UPDATE = 1,
+	WIRE_CT_DESTROY = 2,
+	WIRE_EXP_NEW = 3,
+	WIRE_EXP_UPDATE = 4,
+	WIRE_EXP_DESTROY = 5,
 	WIRE_CONTROL = 10,
 };
 
@@ -29,9 +33,9 @@ enum wire_type {
 
 struct wire_header {
 	uint8_t version;
-	uint8_t type;           /* enum wire_type, or anything else from outside */
+	uint8_t type; /* enum wire_type, or anything else from outside */
 	uint8_t flags;
-	uint16_t len;           /* header and body, bytes */
+	uint16_t len; /* header and body, bytes */
 	uint32_t seq;
 };
 

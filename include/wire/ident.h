@@ -9,15 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_IDENT_LEN 36           /* payload bytes of version 1 */
+#define WIRE_IDENT_LEN 36 /* payload bytes of version 1 */
 
 struct wire_ident {
-	uint64_t node;              /* of the node, random at each start unless configured */
-	uint64_t life;              /* incarnation: random at each start */
-	uint8_t mode;               /* enum repl_mode of the sender */
-	uint32_t bulk;              /* number of its last complete bulk to this peer, 0 = none */
-	uint32_t bulk_age;          /* ms since that bulk began, at the time of sending */
-	uint32_t caps;              /* WIRE_CAP_*: what it understands */
+	uint64_t node;     /* of the node, random at each start unless configured */
+	uint64_t life;     /* incarnation: random at each start */
+	uint8_t mode;      /* enum repl_mode of the sender */
+	uint32_t bulk;     /* number of its last complete bulk to this peer, 0 = none */
+	uint32_t bulk_age; /* ms since that bulk began, at the time of sending */
+	uint32_t caps;     /* WIRE_CAP_*: what it understands */
 };
 
 /* Attributes beyond those of version 1 (doc/protocol.md, extras). */

@@ -13,9 +13,9 @@
 
 struct wire_msg {
 	struct wire_header h;
-	const uint8_t *body;     /* points into the input */
+	const uint8_t *body; /* points into the input */
 	size_t body_len;
-	uint32_t from, to;       /* ACK, NACK, RESYNC */
+	uint32_t from, to; /* ACK, NACK, RESYNC */
 };
 
 /*
@@ -30,7 +30,7 @@ struct wire_msg {
 int wire_message_next(const uint8_t *data, size_t len, struct wire_msg *m, size_t *used);
 
 /* Build a control message. flags with a range get from/to; returns its length or 0 if no room. */
-size_t wire_control_put(uint8_t *out, size_t cap, uint8_t flags, uint32_t seq,
-			uint32_t from, uint32_t to);
+size_t wire_control_put(uint8_t *out, size_t cap, uint8_t flags, uint32_t seq, uint32_t from,
+			uint32_t to);
 
 #endif

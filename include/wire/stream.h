@@ -14,7 +14,7 @@
 
 struct stream;
 
-struct stream *stream_new(void);        /* NULL: out of memory */
+struct stream *stream_new(void); /* NULL: out of memory */
 void stream_free(struct stream *s);
 
 /* Room for the next read: pointer and *cap bytes (> 0 after stream_next said 0 messages). */

@@ -28,14 +28,14 @@ static void emit(const struct log *log, enum log_level level, const char *fmt, v
 	log->emit(log->ctx, level, line);
 }
 
-#define LOG_FUNCTION(name, level)                                                                  \
-	void log_##name(const struct log *log, const char *fmt, ...)                               \
-	{                                                                                          \
-		va_list ap;                                                                        \
-                                                                                                   \
-		va_start(ap, fmt);                                                                 \
-		emit(log, level, fmt, ap);                                                         \
-		va_end(ap);                                                                        \
+#define LOG_FUNCTION(name, level)                                    \
+	void log_##name(const struct log *log, const char *fmt, ...) \
+	{                                                            \
+		va_list ap;                                          \
+                                                                     \
+		va_start(ap, fmt);                                   \
+		emit(log, level, fmt, ap);                           \
+		va_end(ap);                                          \
 	}
 
 LOG_FUNCTION(error, LOG_LVL_ERROR)

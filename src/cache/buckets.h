@@ -16,11 +16,11 @@
 #define BUCKETS_SEG      (1u << BUCKETS_SEG_BITS)
 
 struct buckets {
-	uint32_t **segs;       /* owned */
-	uint32_t nsegs;        /* segments allocated */
-	uint32_t room;         /* room in "segs" */
-	uint32_t n;            /* buckets in use */
-	uint32_t mask;         /* smallest 2^k - 1 >= n - 1 */
+	uint32_t **segs; /* owned */
+	uint32_t nsegs;  /* segments allocated */
+	uint32_t room;   /* room in "segs" */
+	uint32_t n;      /* buckets in use */
+	uint32_t mask;   /* smallest 2^k - 1 >= n - 1 */
 };
 
 /* Empty; allocates nothing. */

@@ -23,7 +23,7 @@
 #define REF_HANDLE_MASK ((1u << REF_CLASS_SHIFT) - 1)
 _Static_assert(PACK_CLASSES <= 4, "the class must fit above the handle");
 
-#define SLOTS_MAX 8
+#define SLOTS_MAX  8
 #define DECISECOND (TICK_SEC / 10)
 
 /*
@@ -31,14 +31,14 @@ _Static_assert(PACK_CLASSES <= 4, "the class must fit above the handle");
  * "tag" goes on saying that the place is free, which a walk relies on.
  */
 struct entry {
-	uint32_t next;         /* cache_ref, chain of the bucket */
-	uint32_t created;      /* tenths of a second since "epoch" */
+	uint32_t next;    /* cache_ref, chain of the bucket */
+	uint32_t created; /* tenths of a second since "epoch" */
 	uint32_t updated;
-	uint32_t ext;          /* handle, 0 = no extension */
-	uint16_t tag;          /* upper bits of the hash, bit 0 set; 0 = free */
-	uint8_t flags;         /* the owner's */
-	uint8_t ext_last;      /* length of the extension - 1 */
-	uint32_t words[];      /* replication words, then the fixed part */
+	uint32_t ext;     /* handle, 0 = no extension */
+	uint16_t tag;     /* upper bits of the hash, bit 0 set; 0 = free */
+	uint8_t flags;    /* the owner's */
+	uint8_t ext_last; /* length of the extension - 1 */
+	uint32_t words[]; /* replication words, then the fixed part */
 };
 _Static_assert(PACK_EXT_MAX <= 256, "ext_last is one byte");
 
@@ -48,11 +48,11 @@ struct cache {
 	struct ext ext;
 	struct buckets buckets;
 	uint64_t secret;
-	tick_t epoch;          /* the first "now" */
+	tick_t epoch; /* the first "now" */
 	uint32_t limit;
 	uint32_t count;
 	uint8_t slots;
-	bool started;          /* epoch is set */
+	bool started; /* epoch is set */
 	uint64_t added, add_full, add_nomem, updated, deleted;
 };
 
@@ -407,7 +407,7 @@ struct cache_reslot {
 	struct pool pools[PACK_CLASSES];
 	uint8_t slots, old_slots;
 	uint8_t from[SLOTS_MAX];
-	size_t fixed;          /* of the class being copied */
+	size_t fixed; /* of the class being copied */
 };
 
 static void copy_entry(void *ctx, void *to, const void *from)

@@ -21,8 +21,8 @@ uint32_t zones_next(const struct zone_set *z, uint32_t from)
 	return i * 64 + (uint32_t)__builtin_ctzll(word);
 }
 
-cache_ref masters_next(const struct cache *flows, const struct zone_set *z,
-		       const struct expect *x, uint32_t *zone)
+cache_ref masters_next(const struct cache *flows, const struct zone_set *z, const struct expect *x,
+		       uint32_t *zone)
 {
 	struct flow key;
 	cache_ref ref = 0;

@@ -122,8 +122,8 @@ static const char *link_lacks(const struct config_link *l)
 	if (multicast && !is_group(l))
 		return "needs a multicast address";
 	if (!multicast && !l->has_dest)
-		return l->family == FAM_IP4 ? "needs an IPv4_Destination_Address"
-					    : "needs an IPv6_Destination_Address";
+		return l->family == FAM_IP4 ? "needs an IPv4_Destination_Address" :
+					      "needs an IPv6_Destination_Address";
 	if (!l->port)
 		return multicast ? "needs a Group, 1 to 65535" : "needs a Port, 1 to 65535";
 	return NULL;

@@ -8,8 +8,7 @@
 #include "config/config.h"
 #include "schema.h"
 
-static bool same_value(const struct schema_key *key, const struct config *a,
-		       const struct config *b)
+static bool same_value(const struct schema_key *key, const struct config *a, const struct config *b)
 {
 	const char *x = (const char *)a + key->off, *y = (const char *)b + key->off;
 

@@ -23,7 +23,7 @@ void config_free(struct config *c)
 }
 
 /* The mark that some editors put before a text in UTF-8 is not part of it. */
-#define MARK "\xef\xbb\xbf"
+#define MARK     "\xef\xbb\xbf"
 #define MARK_LEN 3
 
 /* The scanner wants two NULs behind the text and writes into it. */
@@ -141,7 +141,7 @@ static int read_file(const char *path, struct text *t)
 
 int config_load(const char *path, struct config *c, struct config_msgs *m)
 {
-	struct text t = {.s = NULL};
+	struct text t = { .s = NULL };
 	int rc;
 
 	memset(c, 0, sizeof(*c));

@@ -83,7 +83,7 @@ void net_index_free(struct reader *r)
 
 int net_add(struct reader *r, const struct schema_key *key, const struct word *w)
 {
-	struct filter_net n = {.family = key->family};
+	struct filter_net n = { .family = key->family };
 	struct config_filter *f = &r->c->filter;
 	unsigned int version = key->family == FAM_IP6 ? 6 : 4;
 	bool has_prefix;

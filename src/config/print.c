@@ -326,7 +326,7 @@ static void print_helpers(struct printer *p)
 
 int config_print(const struct config *c, FILE *out)
 {
-	struct printer p = {.out = out, .c = c};
+	struct printer p = { .out = out, .c = c };
 
 	if (c->has_sync)
 		print_sync(&p);

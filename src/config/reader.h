@@ -22,20 +22,20 @@ struct word {
 };
 
 enum reader_want {
-	WANT_KEY,         /* a keyword of the block, or "}" */
-	WANT_VALUE,       /* one word */
-	WANT_HEAD,        /* a word before "{", or "{" */
-	WANT_ITEM,        /* a word of a list, or "}" */
+	WANT_KEY,   /* a keyword of the block, or "}" */
+	WANT_VALUE, /* one word */
+	WANT_HEAD,  /* a word before "{", or "{" */
+	WANT_ITEM,  /* a word of a list, or "}" */
 };
 
-#define READER_DEPTH 8    /* the schema nests four deep */
-#define READER_HEAD  3    /* most words between keyword and "{" */
+#define READER_DEPTH 8 /* the schema nests four deep */
+#define READER_HEAD  3 /* most words between keyword and "{" */
 
 /* Addresses of the link being read, per family (index 0: IPv4). */
 struct reader_link {
 	bool given[2][ADDR_COUNT];
 	struct addr addr[2][ADDR_COUNT];
-	uint8_t last;             /* family of the last address, FAM_* */
+	uint8_t last; /* family of the last address, FAM_* */
 	bool mixed;
 	struct word mixed_at;
 };
@@ -43,29 +43,29 @@ struct reader_link {
 struct reader {
 	struct config *c;
 	struct config_msgs *m;
-	const char *name;         /* of the file */
-	unsigned int flags;       /* CONFIG_HOST */
+	const char *name;   /* of the file */
+	unsigned int flags; /* CONFIG_HOST */
 	void *scanner;
-	jmp_buf nomem;            /* the scanner's way out of lexer_open() */
-	size_t arena_used;        /* storage of the scanner's own objects */
+	jmp_buf nomem;     /* the scanner's way out of lexer_open() */
+	size_t arena_used; /* storage of the scanner's own objects */
 	_Alignas(16) char arena[1024];
-	int err;                  /* set once something fatal was said */
+	int err; /* set once something fatal was said */
 	enum reader_want want;
-	struct word token;        /* last token, for messages; len 0 at the end */
-	struct word key_word;     /* last keyword */
-	const struct schema_key *key;  /* its row, while its statement is being read */
+	struct word token;            /* last token, for messages; len 0 at the end */
+	struct word key_word;         /* last keyword */
+	const struct schema_key *key; /* its row, while its statement is being read */
 	enum schema_block stack[READER_DEPTH];
 	unsigned int depth;
 	struct word head[READER_HEAD];
 	unsigned int n_head;
-	uint32_t modes;           /* IN() bits of the Mode blocks seen */
-	struct word mode_word;    /* of the last one */
-	bool states_open;         /* TCP state list: names without "for TCP" yet */
+	uint32_t modes;        /* IN() bits of the Mode blocks seen */
+	struct word mode_word; /* of the last one */
+	bool states_open;      /* TCP state list: names without "for TCP" yet */
 	bool after_for;
-	bool policy_given;        /* a number in this Policy block */
+	bool policy_given; /* a number in this Policy block */
 	struct reader_link link;
-	uint32_t *net_index;      /* 1 + index into the list of networks, 0: empty; owned */
-	size_t net_mask;          /* slots of the index less 1 */
+	uint32_t *net_index; /* 1 + index into the list of networks, 0: empty; owned */
+	size_t net_mask;     /* slots of the index less 1 */
 };
 
 /* ---- reader.c: called by scanner and grammar ---- */

@@ -241,24 +241,12 @@ static const struct schema_key keys[] = {
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 
 static const char *const block_names[IN_COUNT] = {
-	[IN_TOP] = "the top level",
-	[IN_SYNC] = "Sync",
-	[IN_PEER] = "Peer",
-	[IN_FTFW] = "Mode FTFW",
-	[IN_ALARM] = "Mode ALARM",
-	[IN_NOTRACK] = "Mode NOTRACK",
-	[IN_MULTICAST] = "Multicast",
-	[IN_UDP] = "UDP",
-	[IN_TCP] = "TCP",
-	[IN_OPTIONS] = "Options",
-	[IN_GENERAL] = "General",
-	[IN_UNIX] = "UNIX",
-	[IN_SCHEDULER] = "Scheduler",
-	[IN_FILTER] = "Filter",
-	[IN_ADDRESS] = "Address",
-	[IN_STATS] = "Stats",
-	[IN_HELPER] = "Helper",
-	[IN_TYPE] = "Helper Type",
+	[IN_TOP] = "the top level",   [IN_SYNC] = "Sync",        [IN_PEER] = "Peer",
+	[IN_FTFW] = "Mode FTFW",      [IN_ALARM] = "Mode ALARM", [IN_NOTRACK] = "Mode NOTRACK",
+	[IN_MULTICAST] = "Multicast", [IN_UDP] = "UDP",          [IN_TCP] = "TCP",
+	[IN_OPTIONS] = "Options",     [IN_GENERAL] = "General",  [IN_UNIX] = "UNIX",
+	[IN_SCHEDULER] = "Scheduler", [IN_FILTER] = "Filter",    [IN_ADDRESS] = "Address",
+	[IN_STATS] = "Stats",         [IN_HELPER] = "Helper",    [IN_TYPE] = "Helper Type",
 	[IN_POLICY] = "Policy",
 };
 

@@ -118,7 +118,7 @@ static int set_facility(struct reader *r, const struct schema_key *key, const st
 	bool on;
 
 	if (word_bool(w, &on)) {
-		static const struct word daemon = {.s = "daemon", .len = 6};
+		static const struct word daemon = { .s = "daemon", .len = 6 };
 
 		facility = on ? name_to_facility(&daemon) : CONFIG_NO_SYSLOG;
 	} else if (facility == CONFIG_NO_SYSLOG) {
@@ -137,7 +137,10 @@ static const char *choices_text(const struct schema_key *key, char *out, size_t 
 
 	strbuf_init(&b, out, cap);
 	for (uint32_t i = 0; key->choices[i]; i++)
-		strbuf_addf(&b, "%s%s", i == 0 ? "" : key->choices[i + 1] ? ", " : " or ",
+		strbuf_addf(&b, "%s%s",
+			    i == 0              ? "" :
+			    key->choices[i + 1] ? ", " :
+						  " or ",
 			    key->choices[i]);
 	return out;
 }

@@ -106,7 +106,8 @@ static int split(const struct word *w, char text[INET6_ADDRSTRLEN], struct word 
 		return -EINVAL;
 	memcpy(text, w->s, len);
 	text[len] = '\0';
-	*prefix = (struct word){.s = slash ? slash + 1 : w->s, .len = slash ? w->len - len - 1 : 0};
+	*prefix =
+		(struct word){ .s = slash ? slash + 1 : w->s, .len = slash ? w->len - len - 1 : 0 };
 	return 0;
 }
 

@@ -18,12 +18,12 @@
 #include "base/str.h"
 #include "control/proto.h"
 
-#define CALL_HEALTH 10      /* seconds */
+#define CALL_HEALTH 10 /* seconds */
 
 struct call {
 	int fd, out_fd;
-	bool classic;         /* no code line to be expected */
-	bool answered;        /* the code line has been seen */
+	bool classic;  /* no code line to be expected */
+	bool answered; /* the code line has been seen */
 	int code;
 	char text[CONTROL_CODE_MAX];
 };
@@ -193,11 +193,17 @@ int control_call(const char *path, const struct control_request *rq, int out_fd,
 	}
 	*code = c.code;
 	if (!err && !c.classic && !c.answered)
-		str_copy(c.text, sizeof(c.text), "the daemon does not know this request, it is too old");
+		str_copy(c.text, sizeof(c.text),
+			 "the daemon does not know this request, it is too old");
 	if (c.fd < 0)
-		snprintf(errbuf, errcap, "can't connect: is conntrackd running? appropriate "
-			 "permissions? (%s: %s)", path, err_text(err));
+		snprintf(errbuf, errcap,
+			 "can't connect: is conntrackd running? appropriate "
+			 "permissions? (%s: %s)",
+			 path, err_text(err));
 	else
-		str_copy(errbuf, errcap, err ? err_text(err) : c.code == CONTROL_CODE_OK ? "" : c.text);
+		str_copy(errbuf, errcap,
+			 err                       ? err_text(err) :
+			 c.code == CONTROL_CODE_OK ? "" :
+						     c.text);
 	return err;
 }

@@ -29,8 +29,7 @@ _Static_assert(CONTROL_EXTERNAL == ADMIN_EXTERNAL, "same bits");
 
 static const struct control_command commands[CONTROL_CMDS] = {
 	[CONTROL_COMMIT] = { CONTROL_COMMIT, 'c', "commit", "ct|expect",
-			     "commit the external cache to the kernel",
-			     JSON | PER_PEER | CHANGES },
+			     "commit the external cache to the kernel", JSON | PER_PEER | CHANGES },
 	[CONTROL_FLUSH_CACHE] = { CONTROL_FLUSH_CACHE, 'f', "flush-cache", "internal|external",
 				  "flush the internal and external cache", PER_PEER | CHANGES },
 	[CONTROL_FLUSH_KERNEL] = { CONTROL_FLUSH_KERNEL, 'F', "flush-kernel", "ct|expect",
@@ -220,8 +219,8 @@ int control_request_filter(struct control_request *rq, const char *expr)
 
 /* ---- request lines ---- */
 
-#define LINE_WORDS 4
-#define WORD_MAX   32
+#define LINE_WORDS  4
+#define WORD_MAX    32
 #define PEER_WORD   "peer="
 #define WAIT_WORD   "wait"
 #define FILTER_WORD "filter="
@@ -404,7 +403,9 @@ int control_request_classic(struct control_request *rq, uint32_t number)
 		if (c->number != number)
 			continue;
 		*rq = (struct control_request){
-			.cmd = c->cmd, .what = c->what, .report = c->report,
+			.cmd = c->cmd,
+			.what = c->what,
+			.report = c->report,
 			.format = c->xml ? FORMAT_XML : FORMAT_TEXT,
 		};
 		return 0;

@@ -27,10 +27,10 @@
 #include "base/str.h"
 #include "control/proto.h"
 
-#define BACKLOG       100
-#define ACCEPTS       16               /* new clients per turn */
-#define STALLED       TICK_SEC         /* who does not move for so long may have to give way */
-#define ACCEPT_PAUSE  (100 * TICK_MSEC) /* when we are out of descriptors */
+#define BACKLOG      100
+#define ACCEPTS      16                /* new clients per turn */
+#define STALLED      TICK_SEC          /* who does not move for so long may have to give way */
+#define ACCEPT_PAUSE (100 * TICK_MSEC) /* when we are out of descriptors */
 
 enum client_state { CLIENT_READING, CLIENT_REPLYING, CLIENT_ENDING };
 
@@ -38,15 +38,15 @@ struct control_client {
 	struct control_sock *c;
 	struct control_client *next, *prev;
 	struct loop_io io;
-	struct loop_timer timer;        /* while READING */
+	struct loop_timer timer; /* while READING */
 	enum client_state state;
-	bool hungry;                    /* fill() had nothing, waits for control_wake() */
-	bool woken;                     /* control_wake() since fill() was called */
-	bool half_closed;               /* sends no more, may still read */
-	tick_t moved;                   /* it came, asked, or took a part of its reply */
+	bool hungry;      /* fill() had nothing, waits for control_wake() */
+	bool woken;       /* control_wake() since fill() was called */
+	bool half_closed; /* sends no more, may still read */
+	tick_t moved;     /* it came, asked, or took a part of its reply */
 	struct control_creds creds;
 	void *user;
-	char *out;                      /* owned, CONTROL_BUFFER bytes, from start() on */
+	char *out; /* owned, CONTROL_BUFFER bytes, from start() on */
 	size_t out_pos, out_len;
 	size_t in_len;
 	char in[CONTROL_REQUEST_MAX];
@@ -55,9 +55,9 @@ struct control_client {
 struct control_sock {
 	struct control_sock_params p;
 	struct loop_io listener;
-	struct loop_timer resume;       /* listens again after ACCEPT_PAUSE */
+	struct loop_timer resume; /* listens again after ACCEPT_PAUSE */
 	struct sockaddr_un addr;
-	dev_t dev;                      /* the file we made */
+	dev_t dev; /* the file we made */
 	ino_t ino;
 	struct control_client *clients;
 	struct control_sock_stats stats;
@@ -347,7 +347,8 @@ static bool make_room(struct control_sock *c)
 	if (!worst || tick_since(loop_now(c->p.loop), worst->moved) < STALLED)
 		return false;
 	if (ratelim_ok(&c->warn, loop_now(c->p.loop)))
-		log_warning(c->p.log, "control: breaking off a client that does not read, %u are connected",
+		log_warning(c->p.log,
+			    "control: breaking off a client that does not read, %u are connected",
 			    c->stats.clients);
 	c->stats.broken++;
 	client_drop(worst);
@@ -374,7 +375,8 @@ static void on_listener(void *ctx, unsigned int ready)
 		fd = accept4(c->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0)
 			break;
-		if ((c->stats.clients >= c->p.max_clients && !make_room(c)) || client_new(c, fd) < 0)
+		if ((c->stats.clients >= c->p.max_clients && !make_room(c)) ||
+		    client_new(c, fd) < 0)
 			refuse(c, fd);
 	}
 	if (i == ACCEPTS || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)

@@ -18,21 +18,21 @@ enum reply_kind { REPLY_TEXT, REPLY_LISTING, REPLY_JOB, REPLY_UNTIL_END };
 
 /* One client's answer in the making. */
 struct admin_job {
-	struct admin_job *next;         /* all of them, in daemon.jobs */
+	struct admin_job *next; /* all of them, in daemon.jobs */
 	enum reply_kind kind;
 	struct control_client *cl;
 	enum control_format format;
-	uint64_t tag;                   /* REPLY_JOB */
+	uint64_t tag; /* REPLY_JOB */
 	bool done;
-	bool started;                   /* REPLY_JOB: it was not refused */
-	struct listing *listing;        /* REPLY_LISTING, owned */
-	size_t pos, len;                /* of text: given out, there */
-	char *text;                     /* owned; NULL until there is one */
+	bool started;            /* REPLY_JOB: it was not refused */
+	struct listing *listing; /* REPLY_LISTING, owned */
+	size_t pos, len;         /* of text: given out, there */
+	char *text;              /* owned; NULL until there is one */
 };
 
 /* ---- text ---- */
 
-#define TEXT_MAX 32768u                 /* any answer but a listing */
+#define TEXT_MAX 32768u /* any answer but a listing */
 _Static_assert(TEXT_MAX >= STATS_TEXT_MAX && TEXT_MAX >= STATUS_TEXT_MAX, "room for all");
 _Static_assert(TEXT_MAX >= (CONFIG_WARNINGS + 4) * CONFIG_MSG_TEXT, "a reload has its last word");
 
@@ -51,7 +51,7 @@ static ssize_t fill_text(struct admin_job *j, char *buf, size_t cap)
 	const size_t left = j->len - j->pos;
 	const size_t n = left < cap ? left : cap;
 
-	if (n)                                 /* without an answer there is no text either */
+	if (n) /* without an answer there is no text either */
 		memcpy(buf, j->text + j->pos, n);
 	j->pos += n;
 	return (ssize_t)n;
@@ -87,7 +87,7 @@ static ssize_t on_fill(void *ctx, struct control_client *cl, char *buf, size_t c
 	case REPLY_LISTING:
 		n = listing_fill(d, j->listing, buf, cap);
 		if (n == CTD_EBUSY)
-			control_wake(cl);      /* nothing in this slice: go on next turn */
+			control_wake(cl); /* nothing in this slice: go on next turn */
 		return n;
 	case REPLY_JOB:
 		return fill_job(d, j, buf, cap);
@@ -99,8 +99,7 @@ static ssize_t on_fill(void *ctx, struct control_client *cl, char *buf, size_t c
 
 /* ---- starting ---- */
 
-static struct admin_job *job_new(struct daemon *d, struct control_client *cl,
-				 enum reply_kind kind)
+static struct admin_job *job_new(struct daemon *d, struct control_client *cl, enum reply_kind kind)
 {
 	struct admin_job *j = calloc(1, sizeof(*j));
 
@@ -166,7 +165,7 @@ static int start_reload(struct daemon *d, struct control_client *cl)
 
 	if (!j)
 		return -ENOMEM;
-	(void)reload(d, &b);                   /* the text says how it went */
+	(void)reload(d, &b); /* the text says how it went */
 	j->len = b.len;
 	return 0;
 }
@@ -202,7 +201,7 @@ static int start_job(struct daemon *d, struct control_client *cl, enum admin_cmd
 	}
 	j->started = rc >= 0;
 	if (rc != 1)
-		j->done = true;                /* finished, or refused with a line in the log */
+		j->done = true; /* finished, or refused with a line in the log */
 	loop_timer_set(d->loop, &d->timer, loop_now(d->loop));
 	return 0;
 }
@@ -308,15 +307,21 @@ void admin_job_done(struct daemon *d, uint64_t tag)
 }
 
 static const struct control_handler handler = {
-	.start = on_start, .fill = on_fill, .gone = on_gone,
+	.start = on_start,
+	.fill = on_fill,
+	.gone = on_gone,
 };
 
 int admin_open(struct daemon *d)
 {
 	const struct control_sock_params p = {
-		.loop = d->loop, .path = d->cfg->general.socket_path,
-		.handler = &handler, .ctx = d, .log = d->log, .access = d->life.access,
-		.later = true,                 /* there is nothing to tell before the tables are read */
+		.loop = d->loop,
+		.path = d->cfg->general.socket_path,
+		.handler = &handler,
+		.ctx = d,
+		.log = d->log,
+		.access = d->life.access,
+		.later = true, /* there is nothing to tell before the tables are read */
 	};
 	int err = control_sock_open(&p, &d->control);
 

@@ -18,7 +18,7 @@
 #include "notify.h"
 #include "priv.h"
 
-#define LOAD_TAG UINT64_MAX            /* of the first dump; clients count theirs from 1 */
+#define LOAD_TAG UINT64_MAX /* of the first dump; clients count theirs from 1 */
 
 /* ---- turns ---- */
 
@@ -62,7 +62,7 @@ static void on_turn(void *ctx)
 
 static void on_timer(void *ctx)
 {
-	(void)ctx;                             /* it only ends the wait: the turn hook works */
+	(void)ctx; /* it only ends the wait: the turn hook works */
 }
 
 void daemon_stop(struct daemon *d)
@@ -132,7 +132,8 @@ void daemon_engine_params(struct daemon *d, const struct config *c, struct engin
 		.log = d->log,
 	};
 
-	_Static_assert(sizeof(p->expect_helpers) == sizeof(s->expect_helpers), "helper lists differ");
+	_Static_assert(sizeof(p->expect_helpers) == sizeof(s->expect_helpers),
+		       "helper lists differ");
 	memcpy(p->expect_helpers, s->expect_helpers, sizeof(p->expect_helpers));
 	for (uint8_t i = 0; i < s->n_peers; i++)
 		p->peer_names[i] = s->peers[i].name;
@@ -160,7 +161,7 @@ static int load_tables(struct daemon *d)
 		return err;
 	while (!d->stopping && !d->loaded) {
 		turn(d, loop_now(d->loop));
-		loop_once(d->loop, false);     /* a signal, a question */
+		loop_once(d->loop, false); /* a signal, a question */
 	}
 	return d->stopping ? -ECANCELED : d->tables.dump_failed ? -EIO : 0;
 }
@@ -171,7 +172,8 @@ static int open_lock(struct daemon *d)
 
 	d->lock_fd = process_lock(path, &d->lock_left);
 	if (d->lock_fd == -EWOULDBLOCK)
-		log_error(d->log, "lockfile `%s' exists, perhaps conntrackd already running?", path);
+		log_error(d->log, "lockfile `%s' exists, perhaps conntrackd already running?",
+			  path);
 	else if (d->lock_fd < 0)
 		log_error(d->log, "can't create lockfile `%s': %s", path, err_text(d->lock_fd));
 	return d->lock_fd < 0 ? d->lock_fd : 0;
@@ -201,7 +203,7 @@ void daemon_sinks_params(const struct config *c, struct sinks_params *p)
 	*p = (struct sinks_params){
 		.file = c->general.log_file,
 		.syslog = c->general.syslog,
-		.console = true,               /* in the background too, until it serves */
+		.console = true, /* in the background too, until it serves */
 		.max = (enum log_level)(c->general.log_level - 1),
 		.wall = clock_wall,
 	};
@@ -218,7 +220,8 @@ static int open_log(struct daemon *d, bool background)
 	err = sinks_open(&p, &d->sinks);
 
 	if (err < 0)
-		fprintf(stderr, "conntrackd: can't open log file `%s': %s\n", p.file, err_text(err));
+		fprintf(stderr, "conntrackd: can't open log file `%s': %s\n", p.file,
+			err_text(err));
 	else
 		d->log = sinks_log(d->sinks);
 	return err;
@@ -242,8 +245,8 @@ static int build(struct daemon *d, bool background)
 
 	if (err < 0)
 		return err;
-	log_notice(d->log, background ? "-- starting in daemon mode --" :
-		   "-- starting in console mode --");
+	log_notice(d->log,
+		   background ? "-- starting in daemon mode --" : "-- starting in console mode --");
 	if (open_lock(d) < 0)
 		return -EWOULDBLOCK;
 	err = life_prepare(d);
@@ -287,7 +290,7 @@ static void teardown(struct daemon *d)
 	}
 	process_unlock(d->lock_left ? NULL : d->cfg->general.lock_file, d->lock_fd);
 	life_stopping(d);
-	admin_close(d);                        /* a waiting -k returns when socket and lock are gone */
+	admin_close(d); /* a waiting -k returns when socket and lock are gone */
 	flowlog_close(d);
 	engine_free(d->engine);
 	filter_free(d->filter);
@@ -321,7 +324,7 @@ static int live(const struct config *cfg, const char *path, bool background, int
 	if (build(&d, background) == 0)
 		status = serve(&d, ready);
 	else if (d.stopping)
-		status = EXIT_SUCCESS;         /* told to end while it started */
+		status = EXIT_SUCCESS; /* told to end while it started */
 	teardown(&d);
 	if (status == EXIT_SUCCESS)
 		log_notice(d.log, "---- shutdown received ----");

@@ -203,7 +203,8 @@ static void read_device(struct facts_link *f, const struct config_link *l,
 /* Connecting a datagram socket looks the way up and sends nothing. */
 static int route_err(const struct config_link *l)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)l->port),
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
+				    .sin6_port = htons((uint16_t)l->port),
 				    .sin6_scope_id = if_nametoindex(l->interface) };
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons((uint16_t)l->port) };
 	const bool v4 = l->family == FAM_IP4;
@@ -277,7 +278,7 @@ static void note_flow(struct facts *f, const struct config_sync *s, const struct
 				f->links[p][i].tracked = FACT_YES;
 }
 
-#define DUMP_WAIT 5000         /* ms; the kernel answers at once or never */
+#define DUMP_WAIT 5000 /* ms; the kernel answers at once or never */
 
 static void read_table(struct facts *f, const struct config_sync *s)
 {

@@ -17,15 +17,15 @@ enum fact { FACT_UNKNOWN, FACT_NO, FACT_YES };
 
 /* What is known of a dedicated link. */
 struct facts_link {
-	bool exists;              /* the device */
-	bool up, running;         /* administratively; with carrier */
-	bool multicast;           /* it can carry multicast */
-	uint32_t mtu;             /* 0: unknown */
-	bool local_here;          /* UDP, TCP: the own address is one of this host */
-	bool local_on_device;     /* ... and of this device */
-	int route_err;            /* UDP, TCP: 0, or why there is no way to the peer (negated errno) */
-	enum fact joined;         /* Multicast: the group has a member on the device */
-	enum fact tracked;        /* the kernel tracks packets of the link */
+	bool exists;          /* the device */
+	bool up, running;     /* administratively; with carrier */
+	bool multicast;       /* it can carry multicast */
+	uint32_t mtu;         /* 0: unknown */
+	bool local_here;      /* UDP, TCP: the own address is one of this host */
+	bool local_on_device; /* ... and of this device */
+	int route_err;        /* UDP, TCP: 0, or why there is no way to the peer (negated errno) */
+	enum fact joined;     /* Multicast: the group has a member on the device */
+	enum fact tracked;    /* the kernel tracks packets of the link */
 };
 
 /* A file that the daemon will make: 0, or why it cannot (negated errno). */
@@ -35,14 +35,14 @@ struct facts_file {
 };
 
 struct facts {
-	int table_err;            /* 0, or why the kernel's table does not answer */
-	uint32_t table_max;       /* nf_conntrack_max; 0: unknown */
+	int table_err;      /* 0, or why the kernel's table does not answer */
+	uint32_t table_max; /* nf_conntrack_max; 0: unknown */
 	/* sysctls of net.netfilter; -1: unknown */
 	int events, tcp_loose, acct, timestamp;
-	uint32_t buffer_got;      /* bytes of a receive buffer, when NetlinkBufferSize was asked for */
-	bool realtime;            /* real time scheduling is allowed */
-	bool no_user, no_group;   /* User, Group of the socket: there is none of that name */
-	bool daemon_runs;         /* one answers on the control socket */
+	uint32_t buffer_got; /* bytes of a receive buffer, when NetlinkBufferSize was asked for */
+	bool realtime;       /* real time scheduling is allowed */
+	bool no_user, no_group; /* User, Group of the socket: there is none of that name */
+	bool daemon_runs;       /* one answers on the control socket */
 	struct facts_file log, stats_log, lock, socket;
 	struct facts_link links[CONFIG_PEERS][CONFIG_LINKS];
 };
@@ -51,9 +51,9 @@ struct facts {
 #define FINDINGS_MAX 256
 
 struct finding {
-	enum log_level level;     /* ERROR, WARNING, NOTICE */
+	enum log_level level; /* ERROR, WARNING, NOTICE */
 	char text[FINDING_TEXT];
-	char todo[FINDING_TEXT];  /* what to do; "" if that is plain */
+	char todo[FINDING_TEXT]; /* what to do; "" if that is plain */
 };
 
 /* Starts as {0}. */

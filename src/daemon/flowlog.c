@@ -10,7 +10,10 @@
 static struct sinks_params params(const struct config_stats *c)
 {
 	return (struct sinks_params){
-		.file = c->log_file, .syslog = c->syslog, .max = LOG_LVL_INFO, .wall = clock_wall,
+		.file = c->log_file,
+		.syslog = c->syslog,
+		.max = LOG_LVL_INFO,
+		.wall = clock_wall,
 	};
 }
 

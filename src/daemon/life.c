@@ -63,7 +63,8 @@ static void warn_of_folder(const struct daemon *d, const char *path)
 		return;
 	slash[slash == folder] = '\0';
 	if (faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) < 0)
-		log_warning(d->log, "user `%s' cannot write to %s: %s will be left behind in the end",
+		log_warning(d->log,
+			    "user `%s' cannot write to %s: %s will be left behind in the end",
 			    d->cfg->general.user, folder, path);
 }
 
@@ -78,7 +79,8 @@ int life_drop_rights(struct daemon *d)
 		sinks_give(d->flows, user->uid, user->gid);
 	err = rights_drop(user, has_low_port(&d->cfg->sync), d->log);
 	if (err < 0) {
-		log_error(d->log, "can't become user `%s': %s", d->cfg->general.user, err_text(err));
+		log_error(d->log, "can't become user `%s': %s", d->cfg->general.user,
+			  err_text(err));
 		return err;
 	}
 	if (user) {
@@ -120,7 +122,7 @@ void life_serving(struct daemon *d, bool foreground)
 	if (!d->cfg->general.systemd || !notify_wanted())
 		return;
 	if (foreground)
-		notify_ready(0);               /* in the background the parent says it */
+		notify_ready(0); /* in the background the parent says it */
 	d->life.period = watchdog ? tick_min(watchdog / 2, STATUS_PERIOD) : STATUS_PERIOD;
 	loop_timer_init(&d->life.timer, on_timer, d);
 	on_timer(d);

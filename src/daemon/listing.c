@@ -11,21 +11,21 @@
 #include "observe/stats_json.h"
 #include "priv.h"
 
-#define WALK_BUDGET 8192u               /* places of a cache per piece */
-#define MATCH_BUDGET 2048u              /* the same when each entry is held against a filter */
-#define AGE_MAX     128u                /* bytes a line can have beyond its entry */
+#define WALK_BUDGET  8192u /* places of a cache per piece */
+#define MATCH_BUDGET 2048u /* the same when each entry is held against a filter */
+#define AGE_MAX      128u  /* bytes a line can have beyond its entry */
 
 struct listing {
 	enum control_format format;
-	bool rsqueue;                   /* else a cache */
+	bool rsqueue; /* else a cache */
 	bool filtered;
-	bool begun, ended;              /* head and tail are out */
-	bool any;                       /* an element is out */
+	bool begun, ended; /* head and tail are out */
+	bool any;          /* an element is out */
 	int peer;
-	struct engine_walk walk;        /* cache */
-	struct kernel_dump *kernel;     /* owned; the kernel's table instead of a cache */
-	uint8_t queue;                  /* resend queue: whose */
-	uint32_t pos;                   /* ... and the place in it */
+	struct engine_walk walk;    /* cache */
+	struct kernel_dump *kernel; /* owned; the kernel's table instead of a cache */
+	uint8_t queue;              /* resend queue: whose */
+	uint32_t pos;               /* ... and the place in it */
 	struct flow_match match;
 };
 
@@ -49,7 +49,8 @@ static int open_source(const struct daemon *d, struct listing *l, const struct c
 	if (rq->cmd != CONTROL_DUMP_INTERNAL || !d->cfg->sync.disable_internal)
 		return 0;
 	l->kernel = kernel_dump_new(l->walk.which == ECACHE_EXP_INTERNAL ? KTABLE_EXPECTS :
-				    KTABLE_FLOWS, &err);
+									   KTABLE_FLOWS,
+				    &err);
 	return l->kernel ? 0 : err;
 }
 

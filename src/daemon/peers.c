@@ -12,8 +12,8 @@
 #include "priv.h"
 #include "transport/links.h"
 
-#define BATCHES 4       /* of CHAN_BATCH datagrams per turn, but one for each peer */
-#define SILENCE (3 * TICK_SEC)     /* of a peer that says something every second */
+#define BATCHES 4              /* of CHAN_BATCH datagrams per turn, but one for each peer */
+#define SILENCE (3 * TICK_SEC) /* of a peer that says something every second */
 
 static void addr_from(struct chan_addr *to, const struct addr *from, uint8_t family, bool given)
 {
@@ -116,9 +116,9 @@ static int peer_open(const struct daemon *d, const struct config_sync *s, struct
 	if (err < 0)
 		return err;
 	links_set_peer(set[i].links, &(struct links_peer){
-		.silence = s->mode == REPL_ALARM ? 0 : SILENCE,
-		.drops_copies = s->mode == REPL_FTFW,
-	});
+					     .silence = s->mode == REPL_ALARM ? 0 : SILENCE,
+					     .drops_copies = s->mode == REPL_FTFW,
+				     });
 	return 0;
 }
 
@@ -188,7 +188,7 @@ static int peer_try(const struct daemon *d, const struct config_sync *s, struct 
 		link_params(&p, s, set, i, k);
 		err = links_open(&p, 1, NULL, &l);
 		if (err && err != -EADDRINUSE)
-			err = links_open(&p, 1, d->log, &l);   /* once more, to have it explained */
+			err = links_open(&p, 1, d->log, &l); /* once more, to have it explained */
 		if (!err)
 			links_close(l);
 		else if (err != -EADDRINUSE)
@@ -275,7 +275,7 @@ void peers_take(struct daemon *d, struct peers_next *next)
 		next->set[i] = *was;
 		was->links = NULL;
 		was->streams = (struct streams){ 0 };
-		links_stop(next->set[i].links);        /* it calls back where it was */
+		links_stop(next->set[i].links); /* it calls back where it was */
 	}
 	peers_close(d);
 	memcpy(d->peers, next->set, sizeof(d->peers));
@@ -372,10 +372,13 @@ static bool means(int peer, uint8_t k)
 static void link_stats(const struct peer_links *p, size_t i, struct stats_link *out)
 {
 	static const enum stats_link_kind kinds[] = {
-		[CHAN_MCAST] = STATS_LINK_MULTICAST, [CHAN_UDP] = STATS_LINK_UDP, [CHAN_TCP] = STATS_LINK_TCP,
+		[CHAN_MCAST] = STATS_LINK_MULTICAST,
+		[CHAN_UDP] = STATS_LINK_UDP,
+		[CHAN_TCP] = STATS_LINK_TCP,
 	};
 	static const enum stats_link_state states[] = {
-		[CHAN_DOWN] = STATS_LINK_DOWN, [CHAN_NO_CARRIER] = STATS_LINK_NO_CARRIER,
+		[CHAN_DOWN] = STATS_LINK_DOWN,
+		[CHAN_NO_CARRIER] = STATS_LINK_NO_CARRIER,
 		[CHAN_RUNNING] = STATS_LINK_RUNNING,
 	};
 	struct chan *c = links_chan(p->links, i);
@@ -386,11 +389,15 @@ static void link_stats(const struct peer_links *p, size_t i, struct stats_link *
 	*out = (struct stats_link){
 		.kind = kinds[cp->kind],
 		.state = states[chan_check(c)],
-		.server = cs.server, .client = cs.client,
+		.server = cs.server,
+		.client = cs.client,
 		.active = i == links_current(p->links),
-		.bytes_out = cs.bytes_out, .bytes_in = cs.bytes_in,
-		.packets_out = cs.packets_out, .packets_in = cs.packets_in,
-		.errors_out = cs.errors_out, .errors_in = cs.errors_in,
+		.bytes_out = cs.bytes_out,
+		.bytes_in = cs.bytes_in,
+		.packets_out = cs.packets_out,
+		.packets_in = cs.packets_in,
+		.errors_out = cs.errors_out,
+		.errors_in = cs.errors_in,
 	};
 	memcpy(out->device, cp->interface, sizeof(out->device));
 	_Static_assert(sizeof(out->peer) == CONFIG_PEER_NAME, "names of peers differ");
@@ -402,7 +409,8 @@ size_t peers_stats(const struct daemon *d, int peer, struct stats_link *out, siz
 	size_t n = 0;
 
 	for (uint8_t k = 0; k < d->n_peers; k++)
-		for (size_t i = 0; means(peer, k) && i < links_count(d->peers[k].links) && n < cap; i++)
+		for (size_t i = 0; means(peer, k) && i < links_count(d->peers[k].links) && n < cap;
+		     i++)
 			link_stats(&d->peers[k], i, &out[n++]);
 	return n;
 }

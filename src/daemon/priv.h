@@ -21,13 +21,13 @@ struct daemon;
 struct tables {
 	struct kernel_events *events;
 	struct kernel_applier *applier;
-	struct kernel_dump *dump;         /* NULL: none under way */
+	struct kernel_dump *dump; /* NULL: none under way */
 	struct loop_io events_io, dump_io;
-	struct loop_timer pause;          /* events are left waiting until then */
+	struct loop_timer pause; /* events are left waiting until then */
 	tick_t last_drain;
-	uint32_t own_events;              /* of operations since then, at most: to be read beyond the limit */
-	uint64_t events_lost_io;          /* reads that failed for good */
-	struct kernel_dump_stats dumped;  /* by all dumps that have ended */
+	uint32_t own_events; /* of operations since then, at most: to be read beyond the limit */
+	uint64_t events_lost_io;         /* reads that failed for good */
+	struct kernel_dump_stats dumped; /* by all dumps that have ended */
 	uint64_t dump_failed;
 	uint64_t apply_failed;
 };
@@ -35,19 +35,19 @@ struct tables {
 /* The links to one peer (peers.c). */
 struct peer_links {
 	struct daemon *d;
-	uint8_t index;                    /* of the engine's session, of the configuration */
+	uint8_t index; /* of the engine's session, of the configuration */
 	struct links *links;
-	struct streams streams;           /* what comes in over them */
+	struct streams streams; /* what comes in over them */
 };
 
 /* User, rights, and what the service manager hears (life.c). */
 struct life {
 	bool has_user;
 	struct account user;
-	struct control_access access;     /* to the control socket */
+	struct control_access access; /* to the control socket */
 	struct loop_timer timer;
-	tick_t period;                    /* between two messages */
-	char told[160];                   /* last status line */
+	tick_t period;  /* between two messages */
+	char told[160]; /* last status line */
 };
 
 struct strbuf;
@@ -55,11 +55,11 @@ struct stats_link;
 struct stats_queue;
 
 struct daemon {
-	const struct config *cfg;         /* in effect; of daemon_main()'s caller, or ... */
-	struct config *own;               /* ... this one, after a reload (reload.c); owned */
-	const char *path;                 /* of the file, absolute */
+	const struct config *cfg; /* in effect; of daemon_main()'s caller, or ... */
+	struct config *own;       /* ... this one, after a reload (reload.c); owned */
+	const char *path;         /* of the file, absolute */
 	struct sinks *sinks;
-	struct sinks *flows;              /* statistics mode: of flows that ended (flowlog.c), else NULL */
+	struct sinks *flows; /* statistics mode: of flows that ended (flowlog.c), else NULL */
 	const struct log *log;
 	struct loop *loop;
 	struct filter *filter;
@@ -67,18 +67,18 @@ struct daemon {
 	struct tables tables;
 	struct peer_links peers[CONFIG_PEERS];
 	uint8_t n_peers;
-	uint8_t first_peer;               /* served first in the next turn */
+	uint8_t first_peer; /* served first in the next turn */
 	struct control_sock *control;
-	struct loop_timer timer;          /* engine_deadline(), or "more to do" */
+	struct loop_timer timer; /* engine_deadline(), or "more to do" */
 	struct loop_signal sig_term, sig_int, sig_hup;
 	int lock_fd;
-	bool lock_left;                   /* the file was there: another's, until the control socket is ours */
+	bool lock_left; /* the file was there: another's, until the control socket is ours */
 	struct life life;
 	tick_t started;
-	bool loaded;                      /* the first dump has ended */
+	bool loaded; /* the first dump has ended */
 	bool stopping;
 	uint64_t next_tag;
-	struct admin_job *jobs;           /* clients waiting for a job (admin.c) */
+	struct admin_job *jobs; /* clients waiting for a job (admin.c) */
 };
 
 /* ---- tables.c ---- */
@@ -101,8 +101,8 @@ void peers_close(struct daemon *d);
 /* The links to be, in a reload, beside those in use. */
 struct peers_next {
 	struct peer_links set[CONFIG_PEERS];
-	uint8_t from[CONFIG_PEERS];       /* as for engine_reconfigure() */
-	bool kept[CONFIG_PEERS];          /* the same links as before, in use all the time */
+	uint8_t from[CONFIG_PEERS]; /* as for engine_reconfigure() */
+	bool kept[CONFIG_PEERS];    /* the same links as before, in use all the time */
 	uint8_t n;
 };
 

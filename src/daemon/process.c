@@ -36,7 +36,7 @@ int process_lock(const char *path, bool *left)
 		if (*left)
 			fd = open(path, flags);
 		if (fd < 0 && errno == ENOENT && *left)
-			continue;              /* removed in between */
+			continue; /* removed in between */
 		if (fd < 0)
 			return -errno;
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0 && same_file(fd, path))
@@ -46,7 +46,7 @@ int process_lock(const char *path, bool *left)
 			close(fd);
 			return -EWOULDBLOCK;
 		}
-		close(fd);                     /* removed under our hands: once more */
+		close(fd); /* removed under our hands: once more */
 	}
 	return -EWOULDBLOCK;
 }
@@ -119,7 +119,7 @@ void process_ready(int ready)
 		if (null > STDERR_FILENO)
 			close(null);
 	}
-	do                                     /* EPIPE: the parent is gone, nobody waits */
+	do /* EPIPE: the parent is gone, nobody waits */
 		n = write(ready, &ok, 1);
 	while (n < 0 && errno == EINTR);
 	close(ready);
@@ -138,7 +138,10 @@ void process_schedule(const struct config_general *g, const struct log *log)
 void process_say(enum log_level level, const char *text)
 {
 	const struct sinks_params p = {
-		.console = true, .syslog = SINKS_NO_SYSLOG, .max = LOG_LVL_DEBUG, .wall = clock_wall,
+		.console = true,
+		.syslog = SINKS_NO_SYSLOG,
+		.max = LOG_LVL_DEBUG,
+		.wall = clock_wall,
 	};
 	struct sinks *s;
 

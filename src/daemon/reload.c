@@ -17,8 +17,8 @@
 
 struct change {
 	struct config *new;
-	struct filter *filter;                /* NULL: the present one stays */
-	uint8_t from[CONFIG_PEERS];           /* of each new peer: the old one, or ENGINE_NEW_PEER */
+	struct filter *filter;      /* NULL: the present one stays */
+	uint8_t from[CONFIG_PEERS]; /* of each new peer: the old one, or ENGINE_NEW_PEER */
 	struct peers_next peers;
 };
 
@@ -31,8 +31,7 @@ static void say(struct daemon *d, struct strbuf *said, enum log_level level, con
 		strbuf_addf(said, "%s\n", text);
 }
 
-static int refuse(struct daemon *d, struct strbuf *said, int err, const char *what,
-		  const char *why)
+static int refuse(struct daemon *d, struct strbuf *said, int err, const char *what, const char *why)
 {
 	char text[512];
 
@@ -72,7 +71,8 @@ static int read_new(struct daemon *d, struct strbuf *said, struct config *c)
 	if (!fixed)
 		return 0;
 	config_free(c);
-	return refuse(d, said, CTD_EUNSUPPORTED, fixed, " cannot change while the daemon runs, "
+	return refuse(d, said, CTD_EUNSUPPORTED, fixed,
+		      " cannot change while the daemon runs, "
 		      "restart it");
 }
 
@@ -129,8 +129,10 @@ static int change_parts(struct daemon *d, struct strbuf *said, struct change *ch
 		return refuse(d, said, err, "links: ", err_text(err));
 	err = change_engine(d, ch);
 	if (err)
-		return refuse(d, said, err, err == CTD_EBUSY ? "peers cannot change during a commit" :
-			      err_text(err), "");
+		return refuse(d, said, err,
+			      err == CTD_EBUSY ? "peers cannot change during a commit" :
+						 err_text(err),
+			      "");
 	return 0;
 }
 
@@ -192,7 +194,8 @@ static int change_over(struct daemon *d, struct strbuf *said, struct change *ch)
 int reload(struct daemon *d, struct strbuf *said)
 {
 	struct change ch = { .new = calloc(1, sizeof(*ch.new)) };
-	int err = sinks_reopen(d->sinks);      /* whatever becomes of the rest: it may have been rotated */
+	int err =
+		sinks_reopen(d->sinks); /* whatever becomes of the rest: it may have been rotated */
 
 	if (err)
 		log_warning(d->log, "can't open the log file again: %s", err_text(err));

@@ -133,7 +133,7 @@ static void report_json(enum control_report which, const struct stats_view *v, s
 	case REPORT_RSQUEUE:
 	case REPORT_PROCESS:
 	case REPORTS:
-		jsonw_array(&j, NULL);          /* there are no child processes */
+		jsonw_array(&j, NULL); /* there are no child processes */
 		jsonw_array_end(&j);
 		break;
 	}
@@ -162,7 +162,9 @@ static void report_stats(struct daemon *d, const struct control_request *rq,
 static const char *mode_name(const struct config *c)
 {
 	static const char *const names[] = {
-		[REPL_NOTRACK] = "NOTRACK", [REPL_FTFW] = "FTFW", [REPL_ALARM] = "ALARM",
+		[REPL_NOTRACK] = "NOTRACK",
+		[REPL_FTFW] = "FTFW",
+		[REPL_ALARM] = "ALARM",
 	};
 
 	return c->has_sync ? names[c->sync.mode] : c->has_stats ? "Stats" : "none";

@@ -70,6 +70,6 @@ bool streams_input(struct streams *ss, struct engine *e, tick_t now, uint8_t pee
 		ss->link[link].s = stream_new();
 	ss->link[link].epoch = m->epoch;
 	if (!ss->link[link].s || feed(ss->link[link].s, e, now, peer, m, &good) < 0)
-		chan_reset_input(c);             /* the peer connects again */
+		chan_reset_input(c); /* the peer connects again */
 	return good;
 }

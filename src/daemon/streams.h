@@ -11,8 +11,8 @@
 /* One per peer; all zero at first. */
 struct streams {
 	struct {
-		struct stream *s;        /* owned; NULL: nothing came over this link */
-		uint32_t epoch;          /* of the connection its bytes are from */
+		struct stream *s; /* owned; NULL: nothing came over this link */
+		uint32_t epoch;   /* of the connection its bytes are from */
 	} link[LINKS_MAX];
 };
 

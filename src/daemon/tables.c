@@ -11,11 +11,11 @@
 #include "base/err.h"
 #include "priv.h"
 
-#define DUMP_SLICE    2000u              /* entries per turn */
-#define APPLY_BATCHES 4u                 /* batches of KOP_BATCH per turn */
-#define BUSY_EVENTS   8u                 /* a drain of that many means load */
+#define DUMP_SLICE    2000u /* entries per turn */
+#define APPLY_BATCHES 4u    /* batches of KOP_BATCH per turn */
+#define BUSY_EVENTS   8u    /* a drain of that many means load */
 #define PAUSE_MAX     (4 * TICK_MSEC)
-#define EVENT_BYTES   1280u              /* buffer space per queued event (kernel truesize) */
+#define EVENT_BYTES   1280u /* buffer space per queued event (kernel truesize) */
 
 static enum event_kind kind_of(enum kernel_event_kind k)
 {
@@ -101,7 +101,7 @@ static void on_pause_end(void *ctx)
 static void on_dump(void *ctx, unsigned int ready)
 {
 	(void)ctx;
-	(void)ready;                           /* the turn hook reads */
+	(void)ready; /* the turn hook reads */
 }
 
 static struct kernel_events_params events_params(const struct config *c)
@@ -122,8 +122,11 @@ static void filter_events(struct daemon *d)
 {
 	const struct config_filter *f = &d->cfg->filter;
 	const struct kernel_evfilter k = {
-		.proto_policy = f->proto_policy, .addr_policy = f->addr_policy,
-		.protos = f->protos, .nets = f->nets, .n_nets = f->n_nets,
+		.proto_policy = f->proto_policy,
+		.addr_policy = f->addr_policy,
+		.protos = f->protos,
+		.nets = f->nets,
+		.n_nets = f->n_nets,
 	};
 	int err = kernel_events_filter(d->tables.events, f->kernelspace ? &k : NULL);
 
@@ -137,7 +140,8 @@ static void say_filter(const struct daemon *d)
 
 	if (f->proto_policy != FILTER_ABSENT || f->addr_policy != FILTER_ABSENT ||
 	    f->state_policy != FILTER_ABSENT)
-		log_notice(d->log, "using %s-space event filtering", f->kernelspace ? "kernel" : "user");
+		log_notice(d->log, "using %s-space event filtering",
+			   f->kernelspace ? "kernel" : "user");
 }
 
 int tables_change(struct daemon *d)
@@ -163,7 +167,7 @@ int tables_open(struct daemon *d)
 		return err;
 	}
 	if (d->cfg->general.poll_secs)
-		return 0;                      /* the tables are read from time to time */
+		return 0; /* the tables are read from time to time */
 	say_filter(d);
 	t->events = kernel_events_new(&p, d->log, &err);
 	if (!t->events) {
@@ -190,7 +194,8 @@ static void dump_close(struct daemon *d)
 		return;
 	kernel_dump_get_stats(t->dump, &st);
 	if (st.bad)
-		log_warning(d->log, "%" PRIu64 " entries of the kernel's table could not be read", st.bad);
+		log_warning(d->log, "%" PRIu64 " entries of the kernel's table could not be read",
+			    st.bad);
 	t->dumped.bad += st.bad;
 	t->dumped.foreign += st.foreign;
 	loop_io_want(d->loop, &t->dump_io, 0);

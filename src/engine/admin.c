@@ -26,7 +26,8 @@ static int flush_caches(struct engine *e, uint32_t what)
 	if (e->p.no_internal && (side & ADMIN_INTERNAL))
 		log_notice(e->p.log, "the internal cache is disabled, nothing to flush there");
 	log_notice(e->p.log, side == ADMIN_INTERNAL ? "flushing internal cache" :
-		   side == ADMIN_EXTERNAL ? "flushing external cache" : "flushing caches");
+			     side == ADMIN_EXTERNAL ? "flushing external cache" :
+						      "flushing caches");
 	for (int expects = 0; expects < 2; expects++) {
 		if ((side & ADMIN_INTERNAL) && !e->p.no_internal)
 			local_clear(e, expects);
@@ -62,7 +63,7 @@ static int resync_kernel(struct engine *e, uint32_t what, uint64_t tag)
 
 	if (e->p.no_internal) {
 		log_notice(e->p.log, "resync with the kernel's tables is unsupported, the internal "
-			   "cache is disabled");
+				     "cache is disabled");
 		return 0;
 	}
 	e->st.kernel_resyncs++;

@@ -7,12 +7,13 @@
 #include <errno.h>
 #include "priv.h"
 
-#define PRESENT (3 * TICK_SEC)           /* a peer says something each second */
+#define PRESENT (3 * TICK_SEC) /* a peer says something each second */
 
 int copies_open(struct engine *e, struct peer *p)
 {
 	const struct direct_params dp = {
-		.flows = p->flows, .expects = p->expects,
+		.flows = p->flows,
+		.expects = p->expects,
 		.window_tracking = e->p.window_tracking,
 	};
 
@@ -64,7 +65,7 @@ bool copies_event(struct engine *e, enum event_kind k, enum event_origin o, cons
 	if (o == ORIGIN_OWN && k != EVENT_DESTROY)
 		return !cache_find(e->flows, f);
 	if (o == ORIGIN_PROGRAM && k != EVENT_DESTROY)
-		return copies_have(e, f);      /* that is no packet */
+		return copies_have(e, f); /* that is no packet */
 	copy = copies_have(e, f);
 	if (copy && o != ORIGIN_OWN)
 		disown(e, f);

@@ -11,7 +11,10 @@
 static struct cache *make_cache(struct engine *e, const struct pack_ops *ops, uint8_t slots)
 {
 	const struct cache_params cp = {
-		.ops = ops, .limit = e->p.cache_limit, .slots = slots, .secret = rng_u64(&e->rng),
+		.ops = ops,
+		.limit = e->p.cache_limit,
+		.slots = slots,
+		.secret = rng_u64(&e->rng),
 	};
 
 	return cache_new(&cp);

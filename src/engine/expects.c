@@ -88,7 +88,7 @@ static bool helper_allowed(const struct engine *e, const struct expect *x)
 
 static void hold(struct engine *e, cache_ref ref)
 {
-	if (e->nheld == HELD_MAX) {            /* the oldest is given up */
+	if (e->nheld == HELD_MAX) { /* the oldest is given up */
 		e->count[OBJ_EXPECT].add_full++;
 		local_drop(e, OBJ_EXPECT, e->held[0]);
 	}
@@ -111,7 +111,7 @@ void expects_unhold(struct engine *e, cache_ref ref)
 /* ---- activated without a word ---- */
 
 #define WATCH_FIRST (TICK_SEC / 2)
-#define WATCH_LAST  (32 * TICK_SEC)     /* longer than the answer to a request may take (RFC 3261) */
+#define WATCH_LAST  (32 * TICK_SEC) /* longer than the answer to a request may take (RFC 3261) */
 
 /*
  * What a SIP client registers is expected, but inactive until the answer has come.
@@ -257,7 +257,7 @@ void engine_expect_event(struct engine *e, tick_t now, enum event_kind k, enum e
 		return;
 	ref = find_same(e, &y);
 	if (k == EVENT_DESTROY) {
-		if (!ref) {                    /* activated, not yet noticed */
+		if (!ref) { /* activated, not yet noticed */
 			y.flags |= EXPF_INACTIVE;
 			ref = find_same(e, &y);
 		}
@@ -317,7 +317,7 @@ cache_ref expects_enter(struct engine *e, tick_t now, const struct expect *x)
 	if (ref)
 		return ref;
 	choose_zone(e, &y);
-	ref = cache_find(e->expects, &y);      /* dead, or another in its place */
+	ref = cache_find(e->expects, &y); /* dead, or another in its place */
 	if (ref)
 		return 0;
 	return local_enter(e, now, OBJ_EXPECT, &y, &ref) < 0 ? 0 : ref;

@@ -17,20 +17,20 @@ static void fetch_flow(struct engine *e, tick_t now, cache_ref ref)
 		return;
 	if (e->nfetch == FETCH_MAX) {
 		e->st.fetch_lost++;
-		jobs_read_again(e, now);       /* all of them then */
+		jobs_read_again(e, now); /* all of them then */
 		return;
 	}
 	*flags |= ENTRY_FETCH;
 	cache_get(e->flows, ref, &f);
 	e->fetch[(e->fetch_head + e->nfetch++) % FETCH_MAX] = (struct fetch){
-		.orig = f.orig, .zone = f.zone,
-		.has = f.has & (FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_ZONE |
-				FLOW_HAS_ZONE_ORIG),
+		.orig = f.orig,
+		.zone = f.zone,
+		.has = f.has &
+		       (FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_ZONE | FLOW_HAS_ZONE_ORIG),
 	};
 }
 
-void fetch_master(struct engine *e, tick_t now, const struct tuple *orig, bool zoned,
-		  uint16_t zone)
+void fetch_master(struct engine *e, tick_t now, const struct tuple *orig, bool zoned, uint16_t zone)
 {
 	struct flow m;
 	cache_ref ref;
@@ -64,14 +64,15 @@ void fetch_after(struct engine *e, tick_t now, cache_ref ref, const struct flow 
 	 * The kernel says nothing of labels that are all 0, also when this is the news. It is
 	 * not if a packet has changed the state; what a program changed it does not tell.
 	 */
-	const bool told = (event->has & FLOW_HAS_LABELS) ||
-			  ((event->has & FLOW_HAS_STATE) && !program);
+	const bool told =
+		(event->has & FLOW_HAS_LABELS) || ((event->has & FLOW_HAS_STATE) && !program);
 	const bool cleared = !told && has_labels(cur);
 
 	if (cleared || ((cur->status & CTS_SEQ_ADJUST) && !(cur->has & FLOW_HAS_SEQADJ)))
 		fetch_flow(e, now, ref);
 	if (event->has & FLOW_HAS_MASTER)
-		fetch_master(e, now, &event->master, (event->has & FLOW_HAS_ZONE) != 0, event->zone);
+		fetch_master(e, now, &event->master, (event->has & FLOW_HAS_ZONE) != 0,
+			     event->zone);
 }
 
 static cache_ref take(struct engine *e, struct flow *key)
@@ -111,13 +112,13 @@ void fetch_result(struct engine *e, tick_t now, const struct kernel_op *op)
 	struct flow cur;
 
 	if (op->err)
-		return;                        /* it has ended, and an event will say so */
+		return; /* it has ended, and an event will say so */
 	e->st.fetched++;
 	ref = cache_find(e->flows, f);
 	if (!ref || (*cache_flags(e->flows, ref) & ENTRY_DEAD))
 		return;
 	cache_get(e->flows, ref, &cur);
 	if ((cur.has & f->has & FLOW_HAS_ID) && cur.id != f->id)
-		return;                        /* the next life of the tuple */
+		return; /* the next life of the tuple */
 	local_dump_flow(e, now, f, true);
 }

@@ -11,7 +11,7 @@
 #include "flow/print.h"
 #include "priv.h"
 
-#define DUMP_RETRY 30u             /* s after a failed one, if NetlinkOverrunResync is off */
+#define DUMP_RETRY    30u /* s after a failed one, if NetlinkOverrunResync is off */
 #define COOKIE_COMMIT 1u
 #define COOKIE_FLUSH  2u
 #define COOKIE_FETCH  3u
@@ -69,7 +69,7 @@ int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_
 			return 0;
 	if (e->ndumps == DUMP_QUEUE) {
 		log_error(e->p.log, "too many requests for the kernel's tables are waiting, "
-			  "one more is refused");
+				    "one more is refused");
 		return CTD_EBUSY;
 	}
 	if (flushes(purpose) && !e->deleteq) {
@@ -78,7 +78,9 @@ int jobs_dump(struct engine *e, enum dump_purpose purpose, bool expects, uint64_
 			return -ENOMEM;
 	}
 	e->dumps[e->ndumps++] = (struct dump_job){
-		.purpose = purpose, .expects = expects, .tag = tag,
+		.purpose = purpose,
+		.expects = expects,
+		.tag = tag,
 	};
 	dump_next(e);
 	return 1;
@@ -177,7 +179,7 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 	if (e->dumps[0].purpose == DUMP_BULK)
 		transit_bulk_end(e, now, e->dumps[0].expects, err);
 	if (refills(e->dumps[0].purpose)) {
-		e->sweeping = true;            /* vanished entries go, slice by slice */
+		e->sweeping = true; /* vanished entries go, slice by slice */
 		e->sweep_keeps = err < 0;
 		e->sweep_expects = e->dumps[0].expects;
 		e->sweep = (struct cache_walk){ 0 };
@@ -185,7 +187,7 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 		return;
 	}
 	if (flushes(e->dumps[0].purpose) && e->deleteq_len)
-		return;                        /* finished by the last deletion */
+		return; /* finished by the last deletion */
 	dump_finish(e);
 }
 
@@ -233,7 +235,8 @@ static void commit_report(struct engine *e, tick_t now)
 			log_notice(e->p.log, "%llu entries can't be committed",
 				   (unsigned long long)failed);
 		if (s->flows_no_helper)
-			log_warning(e->p.log, "%llu entries were committed without their helper, "
+			log_warning(e->p.log,
+				    "%llu entries were committed without their helper, "
 				    "which is not there: what it would expect will not pass",
 				    (unsigned long long)s->flows_no_helper);
 		log_notice(e->p.log, "commit has taken %u.%06u seconds", sec, usec);
@@ -270,14 +273,17 @@ static void commit_summary(struct engine *e)
 	struct strbuf b;
 
 	strbuf_init(&b, line, sizeof(line));
-	strbuf_addf(&b, "commit summary: flows: %llu created, %llu updated, %llu skipped as older, "
-		    "%llu clashes, %llu expired", (unsigned long long)s->flows_new,
-		    (unsigned long long)s->flows_updated, (unsigned long long)s->flows_skipped,
-		    (unsigned long long)s->flows_clash, (unsigned long long)s->flows_expired);
+	strbuf_addf(&b,
+		    "commit summary: flows: %llu created, %llu updated, %llu skipped as older, "
+		    "%llu clashes, %llu expired",
+		    (unsigned long long)s->flows_new, (unsigned long long)s->flows_updated,
+		    (unsigned long long)s->flows_skipped, (unsigned long long)s->flows_clash,
+		    (unsigned long long)s->flows_expired);
 	add_reasons(&b, s->flows_failed, s->flows_failed_by);
 	if (e->p.expect_sync) {
 		strbuf_addf(&b, "; expectations: %llu created, %llu expired",
-			    (unsigned long long)s->expects_new, (unsigned long long)s->expects_expired);
+			    (unsigned long long)s->expects_new,
+			    (unsigned long long)s->expects_expired);
 		add_reasons(&b, s->expects_failed, s->expects_failed_by);
 	}
 	log_notice(e->p.log, "%s", line);
@@ -319,11 +325,11 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag)
 	}
 	e->commit_what = what & (ADMIN_FLOWS | ADMIN_EXPECTS);
 	e->commit_peers = what & ADMIN_PEERS;
-	log_notice(e->p.log, e->commit_what == ADMIN_FLOWS ? "committing conntrack cache" :
-		   e->commit_what == ADMIN_EXPECTS ? "committing expectation cache" :
-		   "committing all external caches");
+	log_notice(e->p.log, e->commit_what == ADMIN_FLOWS   ? "committing conntrack cache" :
+			     e->commit_what == ADMIN_EXPECTS ? "committing expectation cache" :
+							       "committing all external caches");
 	if (e->p.no_external) {
-		e->commit_what = 0;            /* it is all in the kernel */
+		e->commit_what = 0; /* it is all in the kernel */
 		return 0;
 	}
 	e->commit_tag = tag;
@@ -355,8 +361,8 @@ static void log_clash(struct engine *e, const char *what, const struct commit_fa
 	print_flow(&b, &ours, false);
 	strbuf_init(&b, theirs, sizeof(theirs));
 	print_flow(&b, &f->holder, false);
-	log_warning(e->p.log, "%s: not injected: %s: its place is held by a living flow: %s",
-		    what, mine, theirs);
+	log_warning(e->p.log, "%s: not injected: %s: its place is held by a living flow: %s", what,
+		    mine, theirs);
 }
 
 void jobs_log_failure(struct engine *e, tick_t now, const char *what,
@@ -412,7 +418,7 @@ size_t engine_kernel_ops(struct engine *e, tick_t now, struct kernel_op *ops, si
 			return n;
 		}
 		if (!commit_finished(e->commit))
-			return 0;              /* slice used up; engine_deadline() says now */
+			return 0; /* slice used up; engine_deadline() says now */
 		commit_advance(e, now);
 	}
 	n = copies_ops(e, now, ops, cap);
@@ -482,7 +488,7 @@ int jobs_catch_up(struct engine *e)
 		return 0;
 	}
 	err = jobs_dump(e, DUMP_OVERRUN, false, 0);
-	if (err >= 0 && e->p.expect_sync)      /* W33 */
+	if (err >= 0 && e->p.expect_sync) /* W33 */
 		(void)jobs_dump(e, DUMP_OVERRUN, true, 0);
 	return err;
 }
@@ -501,7 +507,7 @@ static void overrun_resync(struct engine *e, tick_t now)
 static void poll(struct engine *e, tick_t now)
 {
 	e->poll_at = tick_add(now, e->p.poll_secs * TICK_SEC);
-	(void)jobs_catch_up(e);                /* refused: there is another one soon */
+	(void)jobs_catch_up(e); /* refused: there is another one soon */
 }
 
 void jobs_tick(struct engine *e, tick_t now)
@@ -521,7 +527,7 @@ void jobs_tick(struct engine *e, tick_t now)
 
 		e->sweeping = false;
 		if (!e->cleared[kind] && !e->sweep_keeps)
-			e->partial[kind] = false;      /* the cache is what the kernel has */
+			e->partial[kind] = false; /* the cache is what the kernel has */
 		dump_finish(e);
 	}
 }

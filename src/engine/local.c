@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "priv.h"
 
-#define ROOM_SLICE 1024u           /* places looked at for room, per entry refused otherwise */
+#define ROOM_SLICE 1024u /* places looked at for room, per entry refused otherwise */
 
 static struct cache *table(struct engine *e, uint32_t kind)
 {
@@ -136,7 +136,8 @@ static void note_full(struct engine *e, tick_t now, int err)
 {
 	e->refused = true;
 	if (ratelim_ok(&e->full_log, now))
-		log_warning(e->p.log, "internal cache: %s: new flows are not replicated "
+		log_warning(e->p.log,
+			    "internal cache: %s: new flows are not replicated "
 			    "(limit %u entries, %u refused in a row before this line)",
 			    err_text(err), e->p.cache_limit, (unsigned int)e->full_log.suppressed);
 }
@@ -249,8 +250,8 @@ static bool stays_new(const struct engine *e, const struct cache *c, cache_ref r
 }
 
 /* Write a new state over a known entry. fresh: as if it were new. */
-static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct flow *f,
-		     bool fresh, bool send)
+static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct flow *f, bool fresh,
+		     bool send)
 {
 	uint8_t *flags = cache_flags(e->flows, ref);
 	bool revived = false;
@@ -261,7 +262,7 @@ static void flow_put(struct engine *e, tick_t now, cache_ref ref, const struct f
 		revived = true;
 	}
 	fresh = fresh || stays_new(e, e->flows, ref);
-	if (cache_set(e->flows, now, ref, f) < 0)  /* the old state stays, alive */
+	if (cache_set(e->flows, now, ref, f) < 0) /* the old state stays, alive */
 		e->count[OBJ_FLOW].add_nomem++;
 	*flags = (uint8_t)((*flags & ENTRY_FETCH) | local_flags(e, OBJ_FLOW, fresh, send));
 	e->count[OBJ_FLOW].update_ok++;
@@ -283,7 +284,7 @@ static void flow_update(struct engine *e, tick_t now, cache_ref ref, const struc
 		cache_get(e->flows, ref, &cur);
 		flow_merge(&cur, f);
 	}
-	flow_put(e, now, ref, &cur, false, send);      /* fresh by itself if it was dead */
+	flow_put(e, now, ref, &cur, false, send); /* fresh by itself if it was dead */
 	if (send)
 		fetch_after(e, now, ref, &cur, f, o == ORIGIN_PROGRAM);
 }
@@ -441,7 +442,8 @@ void local_dump_flow(struct engine *e, tick_t now, const struct flow *f, bool se
 		/* It exists and only its state is left out: the sweep must not take it. */
 		if (ref && filter_pass(e->p.filter, f, false))
 			*cache_flags(e->flows, ref) =
-				(uint8_t)((*cache_flags(e->flows, ref) & ~ENTRY_GEN) | e->gen[OBJ_FLOW]);
+				(uint8_t)((*cache_flags(e->flows, ref) & ~ENTRY_GEN) |
+					  e->gen[OBJ_FLOW]);
 		return;
 	}
 	if (!ref) {
@@ -521,7 +523,7 @@ void local_clear(struct engine *e, bool expects)
 	cache_clear(*c);
 	e->refused = false;
 	e->room[kind] = (struct cache_walk){ 0 };
-	e->partial[kind] = !expects || e->p.expect_sync;   /* else nothing fills it again */
+	e->partial[kind] = !expects || e->p.expect_sync; /* else nothing fills it again */
 	e->cleared[kind] = true;
 	for (uint8_t i = 0; i < e->npeers; i++) {
 		if (e->peers[i].bulk.expects == expects)

@@ -13,37 +13,37 @@
 #define OBJ_EXPECT 1u
 
 /* Flag byte of internal cache entries. */
-#define ENTRY_UPDATE 0x01u      /* announce as update, not as new */
-#define ENTRY_DEAD   0x02u      /* destroyed, waiting for its acknowledgement */
-#define ENTRY_GEN    0x04u      /* seen in this generation of the kernel table */
-#define ENTRY_HELD   0x08u      /* expectation whose master is not known yet */
-#define ENTRY_SILENT 0x10u      /* changed without telling the peers */
-#define ENTRY_FETCH  0x20u      /* flow that the kernel is about to be asked for */
-#define ENTRY_LOADED 0x40u      /* was there at the start, no event told of it since */
+#define ENTRY_UPDATE 0x01u /* announce as update, not as new */
+#define ENTRY_DEAD   0x02u /* destroyed, waiting for its acknowledgement */
+#define ENTRY_GEN    0x04u /* seen in this generation of the kernel table */
+#define ENTRY_HELD   0x08u /* expectation whose master is not known yet */
+#define ENTRY_SILENT 0x10u /* changed without telling the peers */
+#define ENTRY_FETCH  0x20u /* flow that the kernel is about to be asked for */
+#define ENTRY_LOADED 0x40u /* was there at the start, no event told of it since */
 
-#define FETCH_MAX    1024u      /* such flows at a time, power of two */
-#define HELD_MAX     256u       /* expectations held back at a time */
-#define ENDED_MAX    1024u      /* power of two */
-#define ENDLOG_MAX   64u        /* ended flows not handed out yet */
-#define DELETEQ_MAX  2048u      /* kernel deletions queued by a flush */
-#define DELETEQ_LOW  1024u      /* the dump is asked for more below this */
+#define FETCH_MAX   1024u /* such flows at a time, power of two */
+#define HELD_MAX    256u  /* expectations held back at a time */
+#define ENDED_MAX   1024u /* power of two */
+#define ENDLOG_MAX  64u   /* ended flows not handed out yet */
+#define DELETEQ_MAX 2048u /* kernel deletions queued by a flush */
+#define DELETEQ_LOW 1024u /* the dump is asked for more below this */
 
 /* What a kernel table dump is made for. */
 enum dump_purpose {
-	DUMP_LOAD,              /* start: fill the internal cache, nothing is sent */
-	DUMP_RESYNC,            /* -R: refresh; new entries are not sent, differences are */
-	DUMP_OVERRUN,           /* events were lost, or none told: differences are sent */
-	DUMP_FLUSH,             /* -F: delete what passes the filter */
-	DUMP_PURGE,             /* -t: the same, but for the copies made for peers */
-	DUMP_BULK,              /* without internal cache: what peers asked for */
+	DUMP_LOAD,    /* start: fill the internal cache, nothing is sent */
+	DUMP_RESYNC,  /* -R: refresh; new entries are not sent, differences are */
+	DUMP_OVERRUN, /* events were lost, or none told: differences are sent */
+	DUMP_FLUSH,   /* -F: delete what passes the filter */
+	DUMP_PURGE,   /* -t: the same, but for the copies made for peers */
+	DUMP_BULK,    /* without internal cache: what peers asked for */
 };
 
 /* A dump that was asked for and has not ended yet. */
 struct dump_job {
 	enum dump_purpose purpose;
 	bool expects;
-	bool started;           /* asked for; a flush may still be deleting */
-	uint64_t tag;           /* to report at the end, 0 = nobody waits */
+	bool started; /* asked for; a flush may still be deleting */
+	uint64_t tag; /* to report at the end, 0 = nobody waits */
 };
 
 #define DUMP_QUEUE 8u
@@ -51,8 +51,8 @@ struct dump_job {
 /* Somebody waits until all that these peers sent at our request is here. */
 struct resync_wait {
 	uint64_t tag;
-	uint8_t peers;          /* bits: not complete yet ... */
-	uint8_t asked;          /* ... but asked */
+	uint8_t peers; /* bits: not complete yet ... */
+	uint8_t asked; /* ... but asked */
 };
 
 #define RESYNC_WAITS 8u
@@ -70,31 +70,31 @@ struct side_counts {
  * stale, and ends with a complete bulk: what bears an older stamp then goes.
  */
 struct resync_view {
-	uint8_t gen;            /* in the flag byte of external entries */
+	uint8_t gen; /* in the flag byte of external entries */
 	tick_t gen_since;
-	bool met;               /* has been heard at all */
-	bool known;             /* the peer said who it is ... */
-	tick_t doubt_at;        /* ... in a life before; in this one it must by then; or TICK_NEVER */
-	bool mode_said;         /* a wrong mode was reported */
-	bool several;           /* more than one node speaks here: nothing can be swept ... */
-	tick_t several_until;   /* ... before this */
-	bool several_said;      /* it was reported */
-	uint64_t life;          /* of who spoke last; 0: it does not say, or nobody spoke */
-	uint64_t life_before;   /* of who spoke before that one */
-	uint32_t caps;          /* WIRE_CAP_* that the peer announced */
-	uint32_t bulk;          /* number of its last complete bulk taken note of */
+	bool met;             /* has been heard at all */
+	bool known;           /* the peer said who it is ... */
+	tick_t doubt_at;      /* ... in a life before; in this one it must by then; or TICK_NEVER */
+	bool mode_said;       /* a wrong mode was reported */
+	bool several;         /* more than one node speaks here: nothing can be swept ... */
+	tick_t several_until; /* ... before this */
+	bool several_said;    /* it was reported */
+	uint64_t life;        /* of who spoke last; 0: it does not say, or nobody spoke */
+	uint64_t life_before; /* of who spoke before that one */
+	uint32_t caps;        /* WIRE_CAP_* that the peer announced */
+	uint32_t bulk;        /* number of its last complete bulk taken note of */
 	bool sweeping;
 	bool sweep_expects;
 	struct cache_walk walk;
-	tick_t cutoff;          /* entries not confirmed since go too */
-	uint64_t swept;         /* in this sweep */
+	tick_t cutoff;  /* entries not confirmed since go too */
+	uint64_t swept; /* in this sweep */
 };
 
 struct bulk_walk {
 	bool running;
-	bool wanted;            /* from the kernel's table: waits for the next reading ... */
-	uint32_t room;          /* ... of which so much may be queued */
-	bool expects;           /* flows are through, now expectations */
+	bool wanted;   /* from the kernel's table: waits for the next reading ... */
+	uint32_t room; /* ... of which so much may be queued */
+	bool expects;  /* flows are through, now expectations */
 	struct cache_walk w;
 };
 
@@ -107,21 +107,21 @@ struct traffic {
 };
 
 struct peer {
-	const char *name;                      /* "": none */
-	struct side_counts count[2];           /* external: flows, expectations */
+	const char *name;            /* "": none */
+	struct side_counts count[2]; /* external: flows, expectations */
 	struct traffic net;
 	struct repl *repl;
-	struct cache *flows, *expects;         /* external */
-	struct zone_set zones;                 /* of the flows, ever */
-	struct direct *direct;                 /* DisableExternalCache, else NULL */
+	struct cache *flows, *expects; /* external */
+	struct zone_set zones;         /* of the flows, ever */
+	struct direct *direct;         /* DisableExternalCache, else NULL */
 	struct bulk_walk bulk;
-	struct cache_walk expiry[2];           /* CacheTimeout: flows, expectations */
-	bool told_plain;                       /* entries went out without extras */
-	bool catching_up;                      /* those that have some are announced once more */
-	struct cache_walk catch_up[2];         /* by object kind */
+	struct cache_walk expiry[2];   /* CacheTimeout: flows, expectations */
+	bool told_plain;               /* entries went out without extras */
+	bool catching_up;              /* those that have some are announced once more */
+	struct cache_walk catch_up[2]; /* by object kind */
 	struct resync_view view;
-	bool refused;                          /* its cache had no room for something it said */
-	uint8_t stash[WIRE_MSG_MAX];           /* message that did not fit the last datagram */
+	bool refused;                /* its cache had no room for something it said */
+	uint8_t stash[WIRE_MSG_MAX]; /* message that did not fit the last datagram */
 	size_t stash_len;
 };
 
@@ -135,40 +135,40 @@ struct fetch {
 struct engine {
 	struct engine_params p;
 	struct rng rng;
-	uint64_t life;                         /* this start's number */
-	struct cache *flows, *expects;         /* internal */
+	uint64_t life;                 /* this start's number */
+	struct cache *flows, *expects; /* internal */
 	uint8_t npeers;
 	struct peer peers[ENGINE_PEERS];
-	struct side_counts count[2];           /* internal: flows, expectations */
-	bool refused;                          /* the internal cache had no room for something */
-	bool partial[2];                       /* by kind: emptied, and not filled again from the kernel */
-	bool cleared[2];                       /* by kind: emptied during the present dump */
-	uint8_t loading;                       /* ENTRY_LOADED while the first dump comes in, else 0 */
-	uint8_t gen[2];                        /* by object kind: ENTRY_GEN or 0, the current one */
+	struct side_counts count[2]; /* internal: flows, expectations */
+	bool refused;                /* the internal cache had no room for something */
+	bool partial[2];             /* by kind: emptied, and not filled again from the kernel */
+	bool cleared[2];             /* by kind: emptied during the present dump */
+	uint8_t loading;             /* ENTRY_LOADED while the first dump comes in, else 0 */
+	uint8_t gen[2];              /* by object kind: ENTRY_GEN or 0, the current one */
 
-	struct zone_set zones;                 /* of flows of the internal cache, ever */
-	cache_ref held[HELD_MAX];              /* expectations without a known master */
+	struct zone_set zones;    /* of flows of the internal cache, ever */
+	cache_ref held[HELD_MAX]; /* expectations without a known master */
 	uint32_t nheld;
-	struct cache_walk room[2];             /* by object kind: where to look for room next */
-	tick_t watch_at;                       /* read the table again; TICK_NEVER: no need */
+	struct cache_walk room[2]; /* by object kind: where to look for room next */
+	tick_t watch_at;           /* read the table again; TICK_NEVER: no need */
 	tick_t watch_pause;
 
-	struct fetch fetch[FETCH_MAX];         /* ring */
+	struct fetch fetch[FETCH_MAX]; /* ring */
 	uint32_t fetch_head, nfetch;
 
 	/* kernel dumps: [0] is the one under way once dump_running */
 	struct dump_job dumps[DUMP_QUEUE];
 	uint32_t ndumps;
 	bool dump_running;
-	bool sweeping;                         /* after a resync dump: vanished entries go */
+	bool sweeping; /* after a resync dump: vanished entries go */
 	bool sweep_expects;
-	bool sweep_keeps;                      /* the dump failed: only make the marks alike */
+	bool sweep_keeps; /* the dump failed: only make the marks alike */
 	struct cache_walk sweep;
 
 	/* commit */
 	struct commit *commit;
 	uint8_t commit_peer;
-	uint32_t commit_what, commit_peers;    /* ADMIN_ bits */
+	uint32_t commit_what, commit_peers; /* ADMIN_ bits */
 	uint64_t commit_tag;
 	tick_t commit_start;
 	struct commit_stats commit_sum;
@@ -183,18 +183,18 @@ struct engine {
 	uint32_t ended[ENDED_MAX];
 	uint32_t nended;
 
-	struct flow *endlog;                   /* ring of ENDLOG_MAX, owned, NULL: not wanted */
+	struct flow *endlog; /* ring of ENDLOG_MAX, owned, NULL: not wanted */
 	uint32_t endlog_head, endlog_len;
 
-	struct kernel_op *deleteq;             /* ring of DELETEQ_MAX, owned, NULL until needed */
+	struct kernel_op *deleteq; /* ring of DELETEQ_MAX, owned, NULL until needed */
 	uint32_t deleteq_head, deleteq_len;
 
-	tick_t purge_at;                       /* TICK_NEVER: not scheduled */
+	tick_t purge_at; /* TICK_NEVER: not scheduled */
 	tick_t overrun_at;
-	tick_t poll_at;                        /* PollSecs; TICK_NEVER: events are told */
+	tick_t poll_at; /* PollSecs; TICK_NEVER: events are told */
 
-	tick_t refresh_at;                     /* next step of refresh.c; TICK_NEVER: off */
-	struct cache_walk refresh[2];          /* by object kind */
+	tick_t refresh_at;            /* next step of refresh.c; TICK_NEVER: off */
+	struct cache_walk refresh[2]; /* by object kind */
 
 	struct resync_wait waits[RESYNC_WAITS];
 	uint32_t nwaits;
@@ -202,9 +202,9 @@ struct engine {
 	struct effect effects[32];
 	uint32_t neffects;
 
-	uint8_t copies_turn;                   /* whose copies are written next */
+	uint8_t copies_turn; /* whose copies are written next */
 	struct ratelim full_log, ext_full_log, resync_log;
-	struct engine_stats st;                /* the counters that live here */
+	struct engine_stats st; /* the counters that live here */
 };
 
 /* ---- local.c: the internal cache ---- */

@@ -54,8 +54,8 @@ static uint32_t *word(void *ctx, struct repl_obj o)
 }
 
 /* The peers to be: those kept as they are, the others opened. */
-static int gather(struct engine *e, tick_t now, const struct engine_params *p,
-		  const uint8_t *from, struct peer *next)
+static int gather(struct engine *e, tick_t now, const struct engine_params *p, const uint8_t *from,
+		  struct peer *next)
 {
 	for (uint8_t i = 0; i < p->npeers; i++) {
 		if (from[i] != ENGINE_NEW_PEER) {
@@ -92,7 +92,7 @@ static void change_over(struct engine *e, const struct engine_params *p, const u
 		if (!is_kept(p, from, i))
 			engine_peer_close(&e->peers[i]);
 	for (uint32_t i = 0; i < e->nwaits; i++)
-		e->waits[i].peers = UINT8_MAX;         /* they waited for others: never complete */
+		e->waits[i].peers = UINT8_MAX; /* they waited for others: never complete */
 	memset(e->peers, 0, sizeof(e->peers));
 	memcpy(e->peers, next, p->npeers * sizeof(*next));
 	e->npeers = p->npeers;
@@ -170,10 +170,10 @@ int engine_reconfigure(struct engine *e, tick_t now, const struct engine_params 
 	}
 	take(e, p);
 	set_limits(e);
-	e->refresh_at = p->refresh_time || p->cache_timeout ? tick_min(e->refresh_at, now) :
-							      TICK_NEVER;
+	e->refresh_at =
+		p->refresh_time || p->cache_timeout ? tick_min(e->refresh_at, now) : TICK_NEVER;
 	e->poll_at = p->poll_secs ? tick_add(now, p->poll_secs * TICK_SEC) : TICK_NEVER;
-	if (other_filter)                      /* refused if too many wait: then one of them does */
+	if (other_filter) /* refused if too many wait: then one of them does */
 		(void)jobs_catch_up(e);
 	return 0;
 }

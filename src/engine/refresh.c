@@ -10,8 +10,8 @@
 #include <assert.h>
 #include "priv.h"
 
-#define STEP        (100 * TICK_MSEC)
-#define SLICE_MAX   20000u
+#define STEP      (100 * TICK_MSEC)
+#define SLICE_MAX 20000u
 
 /* Places to visit in this step so that a round over n entries takes "period". */
 static uint32_t slice(uint32_t n, tick_t period)

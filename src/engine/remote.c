@@ -51,7 +51,8 @@ static void note_full(struct engine *e, tick_t now, struct peer *p, int err)
 {
 	p->refused = true;
 	if (ratelim_ok(&e->ext_full_log, now))
-		log_warning(e->p.log, "external cache%s%s: %s: what the peer tells of more flows is lost "
+		log_warning(e->p.log,
+			    "external cache%s%s: %s: what the peer tells of more flows is lost "
 			    "(limit %u entries, %u refused in a row before this line)",
 			    peer_word(p, " of peer "), p->name, err_text(err), e->p.cache_limit,
 			    (unsigned int)e->ext_full_log.suppressed);
@@ -96,7 +97,7 @@ static cache_ref store(struct engine *e, tick_t now, struct peer *p, uint32_t ki
 		else
 			n->add_nomem++;
 	}
-	if (ref)                               /* also when memory was short: it is confirmed */
+	if (ref) /* also when memory was short: it is confirmed */
 		*cache_flags(c, ref) = p->view.gen;
 	return ref;
 }
@@ -141,7 +142,7 @@ static void forget_plain(struct peer *p, const struct flow *f)
 		return;
 	cache_get(p->flows, ref, &plain);
 	if (!((plain.has ^ f->has) & (FLOW_HAS_PORTS | FLOW_HAS_ZONE_ORIG)))
-		return;                        /* one of its own */
+		return; /* one of its own */
 	erase(p, OBJ_FLOW, ref);
 }
 
@@ -172,7 +173,7 @@ static void replace_copy(struct engine *e, tick_t now, struct peer *p, cache_ref
 
 	cache_get(p->flows, ref, &was);
 	other = other_life(&was, f);
-	x.has |= was.has & (FLOW_HAS_MARK | FLOW_HAS_LABELS);  /* 0 is not told */
+	x.has |= was.has & (FLOW_HAS_MARK | FLOW_HAS_LABELS); /* 0 is not told */
 	store(e, now, p, OBJ_FLOW, ref, &x);
 	if (other && !ceded)
 		direct_put_other(p->direct, ref);
@@ -350,7 +351,7 @@ static uint32_t bulk_queue(struct engine *e, struct peer *p, uint8_t index, uint
 			continue;
 		}
 		if (*cache_flags(c, ref) & (ENTRY_DEAD | ENTRY_HELD))
-			continue;              /* dead ones are queued or sent already */
+			continue; /* dead ones are queued or sent already */
 		local_whole(c, ref);
 		named.ref = ref;
 		if (repl_bulk_changed(p->repl, named, &cache_slots(c, ref)[index]) == 0)
@@ -404,8 +405,8 @@ static uint8_t type_of(uint8_t flags, uint8_t base)
 	return (uint8_t)(base + (flags & ENTRY_UPDATE ? 1 : 0));
 }
 
-static size_t encode_object(struct engine *e, tick_t now, struct peer *p,
-			    const struct repl_send *s, uint8_t *out, size_t cap)
+static size_t encode_object(struct engine *e, tick_t now, struct peer *p, const struct repl_send *s,
+			    uint8_t *out, size_t cap)
 {
 	const struct wire_params wp = params_for(e, p);
 	struct cache *c = s->obj.kind == OBJ_FLOW ? e->flows : e->expects;
@@ -419,14 +420,15 @@ static size_t encode_object(struct engine *e, tick_t now, struct peer *p,
 		cache_get(c, s->obj.ref, &f);
 		if (!(flags & ENTRY_DEAD))
 			f.timeout = remaining(f.timeout, now, updated);
-		return wire_flow_encode(&wp, type_of(flags, WIRE_CT_NEW), s->flags, s->seq, &f,
-					out, cap);
+		return wire_flow_encode(&wp, type_of(flags, WIRE_CT_NEW), s->flags, s->seq, &f, out,
+					cap);
 	}
 	cache_get(c, s->obj.ref, &x);
 	if (!(flags & ENTRY_DEAD))
 		x.timeout = remaining(x.timeout, now, updated);
 	p->told_plain = p->told_plain || !wp.extras;
-	return wire_expect_encode(&wp, type_of(flags, WIRE_EXP_NEW), s->flags, s->seq, &x, out, cap);
+	return wire_expect_encode(&wp, type_of(flags, WIRE_EXP_NEW), s->flags, s->seq, &x, out,
+				  cap);
 }
 
 static size_t encode(struct engine *e, tick_t now, struct peer *p, const struct repl_send *s,
@@ -462,7 +464,7 @@ static size_t fill(struct engine *e, tick_t now, struct peer *p, uint8_t *buf, s
 	}
 	while (repl_output(p->repl, now, &s)) {
 		if (!s.is_object && (s.flags & WIRE_F_RESYNC))
-			view_outdate(e, now, p);       /* the answer will tell what is true */
+			view_outdate(e, now, p); /* the answer will tell what is true */
 		n = encode(e, now, p, &s, buf + len, cap - len);
 		if (!n) {
 			p->stash_len = encode(e, now, p, &s, p->stash, sizeof(p->stash));

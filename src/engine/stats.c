@@ -4,7 +4,8 @@
 #include "base/err.h"
 #include "priv.h"
 
-static void add_cache(struct cache_counts *c, const struct cache *table, const struct side_counts *n)
+static void add_cache(struct cache_counts *c, const struct cache *table,
+		      const struct side_counts *n)
 {
 	struct cache_stats cs;
 
@@ -73,7 +74,8 @@ static void gather(const struct engine *e, uint8_t from, uint8_t to, struct engi
 			add_direct(st, p);
 		} else {
 			add_cache(&st->cache[ECACHE_EXTERNAL], p->flows, &p->count[OBJ_FLOW]);
-			add_cache(&st->cache[ECACHE_EXP_EXTERNAL], p->expects, &p->count[OBJ_EXPECT]);
+			add_cache(&st->cache[ECACHE_EXP_EXTERNAL], p->expects,
+				  &p->count[OBJ_EXPECT]);
 		}
 		add_traffic(st, &p->net);
 		repl_get_stats(p->repl, &st->peer[st->npeers++]);
@@ -107,7 +109,8 @@ static const struct cache *walk_table(const struct engine *e, const struct engin
 	case ECACHE_EXP_EXTERNAL:
 		if (e->p.no_external || w->peer >= e->npeers)
 			return NULL;
-		return w->which == ECACHE_EXTERNAL ? e->peers[w->peer].flows : e->peers[w->peer].expects;
+		return w->which == ECACHE_EXTERNAL ? e->peers[w->peer].flows :
+						     e->peers[w->peer].expects;
 	}
 	return NULL;
 }
@@ -129,7 +132,8 @@ int engine_walk_next(const struct engine *e, struct engine_walk *w, uint32_t *bu
 			out->updated = cache_updated(c, ref);
 			out->expires = TICK_NEVER;
 			if (e->p.cache_timeout && external)
-				out->expires = tick_add(out->updated, e->p.cache_timeout * TICK_SEC);
+				out->expires =
+					tick_add(out->updated, e->p.cache_timeout * TICK_SEC);
 			return 1;
 		}
 		if (!cache_walk_done(&w->w))

@@ -102,7 +102,7 @@ void transit_bulk(struct engine *e, tick_t now, struct peer *p)
 {
 	if (begun_anew(p, now))
 		log_notice(e->p.log, "sending bulk update%s%s", peer_word(p, " to peer "), p->name);
-	if (p->bulk.wanted)                    /* refused: asked again in the next slice */
+	if (p->bulk.wanted) /* refused: asked again in the next slice */
 		(void)jobs_dump(e, DUMP_BULK, false, 0);
 }
 
@@ -177,8 +177,7 @@ void transit_bulk_expect(struct engine *e, tick_t now, const struct expect *x)
 
 void transit_bulk_end(struct engine *e, tick_t now, bool expects, int err)
 {
-	const bool more = !expects && e->p.expect_sync &&
-			  jobs_dump(e, DUMP_BULK, true, 0) >= 0;
+	const bool more = !expects && e->p.expect_sync && jobs_dump(e, DUMP_BULK, true, 0) >= 0;
 
 	for (uint8_t i = 0; i < e->npeers; i++) {
 		struct peer *p = &e->peers[i];

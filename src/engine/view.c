@@ -11,14 +11,14 @@
 #include "wire/ident.h"
 
 #define SWEEP_SLICE 4096u
-#define SLACK       (600 * TICK_MSEC)     /* resolution of cache times, and the way here */
+#define SLACK       (600 * TICK_MSEC) /* resolution of cache times, and the way here */
 /*
  * Two lives that speak in turn are two nodes, but once may be a message of the
  * life before that was late.
  */
-#define SEVERAL     (60 * TICK_SEC)
-#define DOUBT       (30 * TICK_SEC)       /* a node of our own kind says who it is */
-#define LATE        (10 * TICK_SEC)       /* the announcement may have waited somewhere */
+#define SEVERAL (60 * TICK_SEC)
+#define DOUBT   (30 * TICK_SEC) /* a node of our own kind says who it is */
+#define LATE    (10 * TICK_SEC) /* the announcement may have waited somewhere */
 
 static uint8_t bit_of(const struct engine *e, const struct peer *p)
 {
@@ -35,7 +35,7 @@ int view_await(struct engine *e, uint32_t what, uint64_t tag)
 	struct resync_wait w = { .tag = tag };
 
 	if (e->p.repl.mode == REPL_ALARM)
-		return CTD_EUNSUPPORTED;       /* it has no requests */
+		return CTD_EUNSUPPORTED; /* it has no requests */
 	if (e->nwaits == RESYNC_WAITS)
 		return CTD_EBUSY;
 	for (uint8_t i = 0; i < e->npeers; i++)
@@ -60,7 +60,7 @@ static void complete(struct engine *e, const struct peer *p)
 	for (uint32_t i = 0; i < e->nwaits; i++) {
 		struct resync_wait *w = &e->waits[i];
 
-		w->peers &= (uint8_t)~(w->asked & bit_of(e, p));
+		w->peers &= (uint8_t) ~(w->asked & bit_of(e, p));
 		if (w->peers)
 			continue;
 		engine_post(e, EFFECT_JOB_DONE, w->tag);
@@ -105,7 +105,9 @@ static void start_sweep(struct peer *p, tick_t began)
 static const char *mode_name(uint8_t mode)
 {
 	static const char *const names[] = {
-		[REPL_NOTRACK] = "NOTRACK", [REPL_FTFW] = "FTFW", [REPL_ALARM] = "ALARM",
+		[REPL_NOTRACK] = "NOTRACK",
+		[REPL_FTFW] = "FTFW",
+		[REPL_ALARM] = "ALARM",
 	};
 
 	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
@@ -118,8 +120,10 @@ static void check_mode(struct engine *e, struct peer *p, const struct wire_ident
 	if (id->mode == e->p.repl.mode || v->mode_said)
 		return;
 	v->mode_said = true;
-	log_warning(e->p.log, "the peer%s%s runs in mode %s, this node in mode %s: configure both alike",
-		    peer_word(p, " "), p->name, mode_name(id->mode), mode_name((uint8_t)e->p.repl.mode));
+	log_warning(e->p.log,
+		    "the peer%s%s runs in mode %s, this node in mode %s: configure both alike",
+		    peer_word(p, " "), p->name, mode_name(id->mode),
+		    mode_name((uint8_t)e->p.repl.mode));
 }
 
 bool view_takes_extras(const struct peer *p)
@@ -151,7 +155,8 @@ static void note_several(struct engine *e, tick_t now, struct peer *p)
 	const bool first = now >= v->several_until;
 
 	if (!first && !v->several_said)
-		log_warning(e->p.log, "more than one node speaks as the peer%s%s: what one of them has no "
+		log_warning(e->p.log,
+			    "more than one node speaks as the peer%s%s: what one of them has no "
 			    "more stays here; give each a Peer block of its own",
 			    peer_word(p, " "), p->name);
 	v->several_said = !first;
@@ -178,7 +183,7 @@ static void note_speaker(struct engine *e, tick_t now, struct peer *p, uint64_t 
 	v->life = life;
 	v->bulk = 0;
 	if (!v->known && !v->several)
-		repl_request_resync(p->repl);  /* see view_fresh() */
+		repl_request_resync(p->repl); /* see view_fresh() */
 }
 
 void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_msg *m)
@@ -195,7 +200,8 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	}
 	if (id.node == e->p.node_id) {
 		if (!v->mode_said)
-			log_warning(e->p.log, "a peer has the identity of this node: is the link a loop?");
+			log_warning(e->p.log,
+				    "a peer has the identity of this node: is the link a loop?");
 		v->mode_said = true;
 		return;
 	}
@@ -204,7 +210,7 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	check_mode(e, p, &id);
 	began = tick_since(now, id.bulk_age * TICK_MSEC);
 	if (v->several || !id.bulk || id.bulk == v->bulk || began < v->gen_since)
-		return;                        /* none, known, or not of this generation */
+		return; /* none, known, or not of this generation */
 	v->bulk = id.bulk;
 	if (!repl_gap_since(p->repl, tick_since(began, SLACK)))
 		start_sweep(p, began);
@@ -248,7 +254,7 @@ static void sweep(struct engine *e, struct peer *p)
 static void ask_again(struct engine *e, tick_t now, struct peer *p)
 {
 	if (!p->refused || e->p.repl.mode == REPL_ALARM || !has_room(e, p->flows, p->expects))
-		return;                        /* in ALARM all comes again and again */
+		return; /* in ALARM all comes again and again */
 	p->refused = false;
 	repl_resync_later(p->repl, now);
 	log_notice(e->p.log, "the external cache%s%s has room again: asking for what it refused",
@@ -263,7 +269,7 @@ void view_tick(struct engine *e, tick_t now)
 
 		if (p->view.known && now >= p->view.doubt_at) {
 			p->view.known = false;
-			repl_request_resync(p->repl);  /* see view_fresh() */
+			repl_request_resync(p->repl); /* see view_fresh() */
 		}
 		if (repl_answered(p->repl, &asked) && !p->view.known && !p->view.several &&
 		    asked >= p->view.gen_since)

@@ -222,8 +222,8 @@ static enum attempt_end on_holder(struct attempt *it, const struct flow *kernel)
 	it->holder = *kernel;
 	switch (inject_holder(&it->flow, kernel)) {
 	case HOLDER_SAME:
-		return go_on(it, it->renew && (kernel->status & CTS_FIXED_TIMEOUT) ?
-			     STAGE_REPLACE : STAGE_UPDATE);
+		return go_on(it, it->renew && (kernel->status & CTS_FIXED_TIMEOUT) ? STAGE_REPLACE :
+										     STAGE_UPDATE);
 	case HOLDER_TENTATIVE:
 		return go_on(it, STAGE_REPLACE);
 	case HOLDER_LIVE:
@@ -265,7 +265,7 @@ static enum attempt_end on_update(struct attempt *it, int err)
 		return go_on(it, STAGE_CREATE);
 	if ((err == -EBUSY || err == -EOPNOTSUPP) &&
 	    (it->flow.has & it->holder.has & FLOW_HAS_HELPER)) {
-		inject_drop_helper(&it->flow);         /* it was taken away, or another one set */
+		inject_drop_helper(&it->flow); /* it was taken away, or another one set */
 		it->no_helper = true;
 		return ATTEMPT_OPEN;
 	}

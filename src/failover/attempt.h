@@ -15,34 +15,40 @@
 #include "flow/kernel_op.h"
 
 enum attempt_stage {
-	STAGE_CREATE, STAGE_FIND_ORIG, STAGE_FIND_REPLY, STAGE_UPDATE, STAGE_REPLACE,
-	STAGE_LIFETIME, STAGE_LOOK, STAGE_REMOVE,
+	STAGE_CREATE,
+	STAGE_FIND_ORIG,
+	STAGE_FIND_REPLY,
+	STAGE_UPDATE,
+	STAGE_REPLACE,
+	STAGE_LIFETIME,
+	STAGE_LOOK,
+	STAGE_REMOVE,
 };
 
 /* How an attempt ended. */
 enum attempt_end {
-	ATTEMPT_OPEN,          /* not yet: another operation follows */
+	ATTEMPT_OPEN, /* not yet: another operation follows */
 	ATTEMPT_CREATED,
 	ATTEMPT_UPDATED,
-	ATTEMPT_YIELDED,       /* "holder", a living flow, has the place */
-	ATTEMPT_FAILED,        /* "err" says why */
-	ATTEMPT_REMOVED,       /* or it was gone already */
-	ATTEMPT_LIVES,         /* not removed: packets keep it alive here, see "holder" */
+	ATTEMPT_YIELDED, /* "holder", a living flow, has the place */
+	ATTEMPT_FAILED,  /* "err" says why */
+	ATTEMPT_REMOVED, /* or it was gone already */
+	ATTEMPT_LIVES,   /* not removed: packets keep it alive here, see "holder" */
 };
 
 struct attempt {
 	bool used;
 	bool is_expect;
-	bool looked_orig;      /* it is known who held our original tuple */
-	bool looked_reply;     /* and our reply tuple */
+	bool looked_orig;  /* it is known who held our original tuple */
+	bool looked_reply; /* and our reply tuple */
 	bool no_helper, no_master, no_timeout;
-	bool patient;          /* with its master missing it fails: there will be another try */
-	bool renew;            /* a fixed lifetime that is to be changed: replace the entry */
+	bool patient; /* with its master missing it fails: there will be another try */
+	bool renew;   /* a fixed lifetime that is to be changed: replace the entry */
 	enum attempt_stage stage;
 	int err;
-	uint32_t tag;          /* the asker's own */
-	uint32_t expected;     /* seconds left of what we wrote, or are about to write */
-	struct flow holder;    /* the kernel's flow, once one was found */
+	uint32_t tag;       /* the asker's own */
+	uint32_t expected;  /* seconds left of what we wrote, or are about to write */
+	struct flow holder; /* the kernel's flow, once one was found */
 	union {
 		struct flow flow;
 		struct expect expect;
@@ -50,9 +56,9 @@ struct attempt {
 };
 
 struct attempts {
-	bool window_tracking;  /* TCPWindowTracking on */
-	bool fixed_lifetime;   /* CommitTimeout: the operator's choice */
-	uint32_t unjudged;     /* operations handed out, result not yet in */
+	bool window_tracking; /* TCPWindowTracking on */
+	bool fixed_lifetime;  /* CommitTimeout: the operator's choice */
+	uint32_t unjudged;    /* operations handed out, result not yet in */
 	uint32_t nused;
 	struct attempt items[KOP_BATCH];
 };

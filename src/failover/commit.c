@@ -16,9 +16,9 @@
 #include "inject.h"
 
 enum phase {
-	PHASE_ROOTS,           /* flows without master */
-	PHASE_CHILDREN,        /* whose master has none */
-	PHASE_GRANDCHILDREN,   /* the rest */
+	PHASE_ROOTS,         /* flows without master */
+	PHASE_CHILDREN,      /* whose master has none */
+	PHASE_GRANDCHILDREN, /* the rest */
 	PHASE_EXPECTS,
 	PHASE_DONE,
 };
@@ -28,7 +28,7 @@ struct commit {
 	struct commit_stats st;
 	enum phase phase;
 	struct cache_walk walk;
-	uint32_t later;        /* flows seen that belong to a later phase */
+	uint32_t later; /* flows seen that belong to a later phase */
 	struct attempts as;
 };
 
@@ -181,7 +181,7 @@ static enum phase phase_of(const struct commit *c, const struct flow *f)
 	if (!inject_master_known(f))
 		return PHASE_ROOTS;
 	if (c->phase == PHASE_ROOTS)
-		return PHASE_CHILDREN;       /* or later, that is enough for now */
+		return PHASE_CHILDREN; /* or later, that is enough for now */
 	return is_grandchild(c, f) ? PHASE_GRANDCHILDREN : PHASE_CHILDREN;
 }
 

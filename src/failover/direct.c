@@ -15,23 +15,23 @@
 #include "inject.h"
 
 /* Second slot: these bits, a count of tries, and from bit 10 on the time of the next refresh. */
-#define IN_QUEUE   0x01u
-#define BUSY       0x02u       /* an attempt is under way ... */
-#define AGAIN      0x04u       /* ... and must be followed by another */
-#define COPY       0x08u       /* in the kernel because we put it there */
-#define KNOWN      0x10u       /* was tried before */
-#define ENDED      0x20u
-#define FORGOTTEN  0x40u       /* out of the cache when its turn comes */
-#define OTHER      0x80u       /* what the kernel has is of an earlier life */
-#define TRIES_BIT  8           /* two bits */
-#define TRIES_MAX  3u
-#define DUE_BIT    10
-#define DUE_MASK   0x3fffffu   /* seconds, modulo */
+#define IN_QUEUE  0x01u
+#define BUSY      0x02u /* an attempt is under way ... */
+#define AGAIN     0x04u /* ... and must be followed by another */
+#define COPY      0x08u /* in the kernel because we put it there */
+#define KNOWN     0x10u /* was tried before */
+#define ENDED     0x20u
+#define FORGOTTEN 0x40u /* out of the cache when its turn comes */
+#define OTHER     0x80u /* what the kernel has is of an earlier life */
+#define TRIES_BIT 8     /* two bits */
+#define TRIES_MAX 3u
+#define DUE_BIT   10
+#define DUE_MASK  0x3fffffu /* seconds, modulo */
 
-#define LAST       UINT32_MAX  /* link of the last one in a queue */
-#define RETRY      (500 * TICK_MSEC)
-#define STEP       (100 * TICK_MSEC)
-#define STEPS      10u         /* of one round over all entries */
+#define LAST  UINT32_MAX /* link of the last one in a queue */
+#define RETRY (500 * TICK_MSEC)
+#define STEP  (100 * TICK_MSEC)
+#define STEPS 10u /* of one round over all entries */
 
 struct queue {
 	cache_ref head, tail;
@@ -43,8 +43,8 @@ struct side {
 };
 
 struct direct {
-	struct side side[2];           /* flows, expectations */
-	tick_t retry_at;               /* the queues "later" come back; TICK_NEVER: empty */
+	struct side side[2]; /* flows, expectations */
+	tick_t retry_at;     /* the queues "later" come back; TICK_NEVER: empty */
 	tick_t step_at;
 	struct cache_walk walk;
 	struct direct_stats st;
@@ -191,7 +191,7 @@ void direct_forget(struct direct *d, bool expect, cache_ref ref)
 	struct side *s = &d->side[expect];
 
 	if (*word(s, ref) & ENDED)
-		return;                        /* it is on its way out already */
+		return; /* it is on its way out already */
 	if (*word(s, ref) & BUSY)
 		orphan(d, expect, ref);
 	if (*word(s, ref) & IN_QUEUE)
@@ -253,8 +253,8 @@ static void written(const struct side *s, tick_t now, cache_ref ref, uint32_t li
 
 	if (half > DUE_MASK / 4)
 		half = DUE_MASK / 4;
-	*word(s, ref) = (*word(s, ref) & ((1u << DUE_BIT) - 1)) |
-			((seconds(now) + half) & DUE_MASK) << DUE_BIT;
+	*word(s, ref) = (*word(s, ref) & ((1u << DUE_BIT) - 1)) | ((seconds(now) + half) & DUE_MASK)
+									  << DUE_BIT;
 }
 
 /* What is left of it in the kernel if nobody but us has touched it. */
@@ -314,7 +314,7 @@ static size_t begin(struct direct *d, tick_t now, const struct zone_set *zones, 
 	struct attempt *it;
 
 	if ((*w & FORGOTTEN) || ((*w & ENDED) && !(*w & (KNOWN | COPY)))) {
-		drop(s, ref);                  /* it came and went */
+		drop(s, ref); /* it came and went */
 		return 0;
 	}
 	it = attempt_take(&d->as);
@@ -342,7 +342,7 @@ size_t direct_next(struct direct *d, tick_t now, const struct zone_set *zones,
 	}
 	n = attempts_retry(&d->as, ops, cap);
 	while (n < cap && d->as.nused < KOP_BATCH) {
-		const bool expect = !d->side[0].now.head;  /* flows first: masters are among them */
+		const bool expect = !d->side[0].now.head; /* flows first: masters are among them */
 		const cache_ref ref = pop(&d->side[expect], &d->side[expect].now);
 
 		if (!ref)
@@ -389,7 +389,8 @@ static void count(struct direct *d, const struct attempt *it, enum attempt_end e
 		break;
 	default:
 		*(before & ENDED ? &st->remove_failed[k] :
-		  before & COPY ? &st->update_failed[k] : &st->create_failed[k]) += 1;
+		  before & COPY  ? &st->update_failed[k] :
+				   &st->create_failed[k]) += 1;
 		break;
 	}
 }
@@ -399,7 +400,8 @@ static void conclude(struct direct *d, tick_t now, struct attempt *it, enum atte
 {
 	struct side *s = &d->side[it->is_expect];
 	uint32_t *w = word(s, it->tag);
-	const bool removing = end == ATTEMPT_REMOVED || end == ATTEMPT_LIVES || it->stage == STAGE_LOOK;
+	const bool removing =
+		end == ATTEMPT_REMOVED || end == ATTEMPT_LIVES || it->stage == STAGE_LOOK;
 
 	*w &= ~BUSY;
 	if (end == ATTEMPT_CREATED)
@@ -454,7 +456,8 @@ tick_t direct_deadline(const struct direct *d)
 
 static bool is_due(uint32_t w, tick_t now)
 {
-	return (w & (COPY | IN_QUEUE | BUSY | ENDED)) == COPY && distance(due_of(w), seconds(now)) >= 0;
+	return (w & (COPY | IN_QUEUE | BUSY | ENDED)) == COPY &&
+	       distance(due_of(w), seconds(now)) >= 0;
 }
 
 void direct_tick(struct direct *d, tick_t now, uint8_t gen, bool present)

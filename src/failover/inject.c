@@ -129,7 +129,7 @@ static void keep_progress(struct flow *ours, const struct flow *kernel, bool fix
 			ours->timeout = kernel->timeout;
 	}
 	if (kernel->status & CTS_FIXED_TIMEOUT)
-		ours->has &= ~FLOW_HAS_TIMEOUT;      /* EPERM */
+		ours->has &= ~FLOW_HAS_TIMEOUT; /* EPERM */
 }
 
 /* Does a come after b? In a direction nothing was shifted yet there is no position. */
@@ -178,8 +178,8 @@ void inject_over(struct flow *ours, const struct flow *kernel, bool fixed_lifeti
 	keep_seqadj(ours, kernel);
 	clear_left_over(ours, kernel);
 	if (!same_helper(ours, kernel))
-		inject_drop_helper(ours);            /* EOPNOTSUPP, EBUSY */
-	inject_drop_master(ours);                    /* EOPNOTSUPP */
+		inject_drop_helper(ours); /* EOPNOTSUPP, EBUSY */
+	inject_drop_master(ours);         /* EOPNOTSUPP */
 	if (kernel->has & FLOW_HAS_STATUS)
 		ours->status |= kernel->status & STATUS_KEPT;
 }
@@ -191,11 +191,12 @@ bool inject_lives(const struct flow *ours, const struct flow *kernel, uint32_t e
 	if (inject_holder(ours, kernel) != HOLDER_SAME)
 		return true;
 	if ((ours->has & kernel->has & FLOW_HAS_STATUS) && (ours->status & ~kernel->status & bits))
-		return true;                         /* a younger one of the same addresses */
+		return true; /* a younger one of the same addresses */
 	if (kernel->orig.proto == IPP_TCP && (kernel->has & FLOW_HAS_STATE) &&
 	    (kernel->state == TCPS_SYN_SENT || kernel->state == TCPS_SYN_SENT2))
-		return true;                         /* we never write these */
-	return (kernel->has & FLOW_HAS_TIMEOUT) && kernel->timeout > (uint64_t)expected + INJECT_SLACK;
+		return true; /* we never write these */
+	return (kernel->has & FLOW_HAS_TIMEOUT) &&
+	       kernel->timeout > (uint64_t)expected + INJECT_SLACK;
 }
 
 #define KEY_BITS (FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_ZONE)

@@ -32,9 +32,9 @@ bool inject_master_known(const struct flow *f);
 
 /* Who holds our place in the kernel's table? */
 enum holder {
-	HOLDER_SAME,       /* the same flow, translated alike */
-	HOLDER_TENTATIVE,  /* another, nobody has answered it yet */
-	HOLDER_LIVE,       /* another, in use */
+	HOLDER_SAME,      /* the same flow, translated alike */
+	HOLDER_TENTATIVE, /* another, nobody has answered it yet */
+	HOLDER_LIVE,      /* another, in use */
 };
 
 enum holder inject_holder(const struct flow *ours, const struct flow *kernel);

@@ -33,9 +33,8 @@ bool expect_has_key(const struct expect *e)
 		need |= EXPECT_HAS_MASTER_PORTS;
 	if (needs_ports(e->tuple.proto))
 		need |= EXPECT_HAS_PORTS | EXPECT_HAS_MASK_PORTS;
-	return (e->has & need) == need && addr_len(e->master.family) &&
-	       addr_len(e->tuple.family) && e->mask.family == e->tuple.family &&
-	       e->master.proto && e->tuple.proto;
+	return (e->has & need) == need && addr_len(e->master.family) && addr_len(e->tuple.family) &&
+	       e->mask.family == e->tuple.family && e->master.proto && e->tuple.proto;
 }
 
 bool expect_same(const struct expect *a, const struct expect *b)
@@ -55,7 +54,6 @@ bool expect_equal(const struct expect *a, const struct expect *b)
 	       (!(has & EXPECT_HAS_NAT) || tuple_equal(&a->nat, &b->nat)) &&
 	       (!(has & EXPECT_HAS_NAT_DIR) || a->nat_dir == b->nat_dir) &&
 	       (!(has & EXPECT_HAS_ID) || a->id == b->id) &&
-	       (!(has & EXPECT_HAS_HELPER) ||
-		!strncmp(a->helper, b->helper, sizeof(a->helper))) &&
+	       (!(has & EXPECT_HAS_HELPER) || !strncmp(a->helper, b->helper, sizeof(a->helper))) &&
 	       (!(has & EXPECT_HAS_FN) || !strncmp(a->fn, b->fn, sizeof(a->fn)));
 }

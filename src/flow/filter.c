@@ -16,7 +16,7 @@
 #include "flow/filter.h"
 
 #define MAX_PREFIX  128
-#define FIRST_SLOTS 64          /* power of two, like every size after it */
+#define FIRST_SLOTS 64 /* power of two, like every size after it */
 
 struct byteset {
 	enum filter_policy policy;
@@ -31,8 +31,8 @@ struct lengths {
 
 struct netset {
 	enum filter_policy policy;
-	struct filter_net *slot;        /* open addressing, family FAM_NONE is free */
-	uint32_t slots, used;           /* at most half are used */
+	struct filter_net *slot; /* open addressing, family FAM_NONE is free */
+	uint32_t slots, used;    /* at most half are used */
 	struct lengths ip4, ip6;
 };
 
@@ -109,9 +109,8 @@ static struct filter_net *net_slot(const struct netset *s, const struct filter_n
 	for (;; i++) {
 		struct filter_net *at = &s->slot[i & (s->slots - 1)];
 
-		if (at->family == FAM_NONE ||
-		    (at->family == n->family && at->prefix == n->prefix &&
-		     addr_equal(&at->addr, &n->addr)))
+		if (at->family == FAM_NONE || (at->family == n->family && at->prefix == n->prefix &&
+					       addr_equal(&at->addr, &n->addr)))
 			return at;
 	}
 }
@@ -212,6 +211,5 @@ bool filter_pass(const struct filter *f, const struct flow *fl, bool with_state)
 	if (with_state && f->state.policy != FILTER_ABSENT && fl->orig.proto == IPP_TCP &&
 	    fl->has & FLOW_HAS_STATE && !allows(f->state.policy, byteset_has(&f->state, fl->state)))
 		return false;
-	return f->nets.policy == FILTER_ABSENT ||
-	       allows(f->nets.policy, addr_member(&f->nets, fl));
+	return f->nets.policy == FILTER_ABSENT || allows(f->nets.policy, addr_member(&f->nets, fl));
 }

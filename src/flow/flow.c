@@ -12,11 +12,11 @@
 #define HAS_XLAT (FLOW_HAS_SNAT | FLOW_HAS_DNAT | FLOW_HAS_SPAT | FLOW_HAS_DPAT)
 
 /* What flow_merge() takes over one by one; the key and the reply part are not among them. */
-#define HAS_MERGED                                                                          \
-	(FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_MARK | FLOW_HAS_STATE |              \
-	 FLOW_HAS_WSCALE | FLOW_HAS_TCPFLAGS | FLOW_HAS_VTAG | FLOW_HAS_DCCP_ROLE |         \
-	 FLOW_HAS_SEQADJ | FLOW_HAS_HELPER | FLOW_HAS_LABELS | FLOW_HAS_SYNPROXY |          \
-	 FLOW_HAS_ZONE_ORIG | FLOW_HAS_ZONE_REPLY | FLOW_HAS_ASIDE)
+#define HAS_MERGED                                                                               \
+	(FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_MARK | FLOW_HAS_STATE | FLOW_HAS_WSCALE | \
+	 FLOW_HAS_TCPFLAGS | FLOW_HAS_VTAG | FLOW_HAS_DCCP_ROLE | FLOW_HAS_SEQADJ |              \
+	 FLOW_HAS_HELPER | FLOW_HAS_LABELS | FLOW_HAS_SYNPROXY | FLOW_HAS_ZONE_ORIG |            \
+	 FLOW_HAS_ZONE_REPLY | FLOW_HAS_ASIDE)
 
 void flow_init(struct flow *f)
 {
@@ -224,8 +224,7 @@ static bool equal_rare(const struct flow *a, const struct flow *b)
 
 	return (!(has & FLOW_HAS_MASTER) || tuple_equal(&a->master, &b->master)) &&
 	       (!(has & FLOW_HAS_SEQADJ) || !memcmp(a->seqadj, b->seqadj, sizeof(a->seqadj))) &&
-	       (!(has & FLOW_HAS_HELPER) ||
-		!strncmp(a->helper, b->helper, sizeof(a->helper))) &&
+	       (!(has & FLOW_HAS_HELPER) || !strncmp(a->helper, b->helper, sizeof(a->helper))) &&
 	       (!(has & FLOW_HAS_LABELS) || !memcmp(a->labels, b->labels, sizeof(a->labels))) &&
 	       (!(has & FLOW_HAS_SYNPROXY) || equal_synproxy(a, b)) &&
 	       (!(has & FLOW_HAS_ZONE_ORIG) || a->zone_orig == b->zone_orig) &&

@@ -11,15 +11,26 @@
 #include "base/str.h"
 #include "print_names.h"
 
-enum key { KEY_PROTO, KEY_SRC, KEY_DST, KEY_ADDR, KEY_SPORT, KEY_DPORT, KEY_PORT, KEY_ZONE,
-	   KEY_MARK, KEY_STATE, KEYS };
+enum key {
+	KEY_PROTO,
+	KEY_SRC,
+	KEY_DST,
+	KEY_ADDR,
+	KEY_SPORT,
+	KEY_DPORT,
+	KEY_PORT,
+	KEY_ZONE,
+	KEY_MARK,
+	KEY_STATE,
+	KEYS
+};
 
 static const char *const key_names[KEYS] = {
 	"proto", "src", "dst", "addr", "sport", "dport", "port", "zone", "mark", "state",
 };
 
 #define WORD_MAX 64
-#define STATES   10         /* at most, of any protocol */
+#define STATES   10 /* at most, of any protocol */
 
 struct parse {
 	struct flow_match *m;
@@ -177,7 +188,7 @@ static bool word(struct parse *p)
 	if (!len)
 		return false;
 	if (len >= WORD_MAX)
-		len = WORD_MAX - 1;            /* too long for anything; the rest will not fit either */
+		len = WORD_MAX - 1; /* too long for anything; the rest will not fit either */
 	memcpy(p->word, p->at, len);
 	p->word[len] = '\0';
 	p->at += len;
@@ -185,10 +196,15 @@ static bool word(struct parse *p)
 }
 
 static const char *const wants[KEYS] = {
-	[KEY_PROTO] = "not a protocol:", [KEY_STATE] = "not a state:",
-	[KEY_SRC] = "not an address or network:", [KEY_DST] = "not an address or network:",
-	[KEY_ADDR] = "not an address or network:", [KEY_SPORT] = "not a port:",
-	[KEY_DPORT] = "not a port:", [KEY_PORT] = "not a port:", [KEY_ZONE] = "not a zone:",
+	[KEY_PROTO] = "not a protocol:",
+	[KEY_STATE] = "not a state:",
+	[KEY_SRC] = "not an address or network:",
+	[KEY_DST] = "not an address or network:",
+	[KEY_ADDR] = "not an address or network:",
+	[KEY_SPORT] = "not a port:",
+	[KEY_DPORT] = "not a port:",
+	[KEY_PORT] = "not a port:",
+	[KEY_ZONE] = "not a zone:",
 	[KEY_MARK] = "not a mark:",
 };
 
@@ -233,8 +249,10 @@ static int read_term(struct parse *p)
 			return fail(p, "nothing follows", "not");
 	}
 	if (!find_key(p->word, &key))
-		return fail(p, "not one of proto, src, dst, addr, sport, dport, port, zone, mark, "
-			    "state:", p->word);
+		return fail(p,
+			    "not one of proto, src, dst, addr, sport, dport, port, zone, mark, "
+			    "state:",
+			    p->word);
 	t->key = (uint8_t)key;
 	p->m->n_terms++;
 	return read_values(p, key, t);
@@ -258,9 +276,9 @@ int flow_match_parse(struct flow_match *m, const char *expr, char *err, size_t c
 
 /* An entry as terms see it. */
 struct subject {
-	const struct tuple *a, *b;             /* original and reply; expected and master */
+	const struct tuple *a, *b; /* original and reply; expected and master */
 	uint32_t mark, status;
-	const char *state;                     /* NULL: none */
+	const char *state; /* NULL: none */
 	uint16_t zone[2];
 };
 
@@ -341,7 +359,8 @@ bool flow_match(const struct flow_match *m, const struct flow *f)
 {
 	struct tuple reply;
 	struct subject s = {
-		.a = &f->orig, .b = &reply,
+		.a = &f->orig,
+		.b = &reply,
 		.mark = f->has & FLOW_HAS_MARK ? f->mark : 0,
 		.status = f->has & FLOW_HAS_STATUS ? f->status : CTS_SEEN_REPLY,
 		.state = print_state_name(f),
@@ -359,7 +378,8 @@ bool flow_match(const struct flow_match *m, const struct flow *f)
 bool flow_match_expect(const struct flow_match *m, const struct expect *e)
 {
 	const struct subject s = {
-		.a = &e->tuple, .b = &e->master,
+		.a = &e->tuple,
+		.b = &e->master,
 		.status = CTS_SEEN_REPLY,
 		.zone = { e->zone, e->zone },
 	};

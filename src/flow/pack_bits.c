@@ -8,7 +8,7 @@
 #include "pack_bits.h"
 
 /* First byte of a near tuple. */
-#define NEAR_SRC_SRC (1u << 0)         /* its source is the flow's source */
+#define NEAR_SRC_SRC (1u << 0) /* its source is the flow's source */
 #define NEAR_SRC_DST (1u << 1)
 #define NEAR_DST_SRC (1u << 2)
 #define NEAR_DST_DST (1u << 3)

@@ -9,10 +9,10 @@
 #include "base/buf.h"
 #include "flow/flow.h"
 
-#define PACK_NEAR_MAX    40
-#define PACK_LABELS_MAX  (2 + 4 * FLOW_LABEL_WORDS)
-#define PACK_SEQADJ_MAX  25
-#define PACK_NAME_MAX(cap) (cap)       /* a length instead of the NUL */
+#define PACK_NEAR_MAX      40
+#define PACK_LABELS_MAX    (2 + 4 * FLOW_LABEL_WORDS)
+#define PACK_SEQADJ_MAX    25
+#define PACK_NAME_MAX(cap) (cap) /* a length instead of the NUL */
 
 static inline void pack_put16(struct buf *b, uint16_t v)
 {

@@ -11,9 +11,9 @@
 #include "flow/pack.h"
 #include "pack_bits.h"
 
-#define TUPLE   sizeof(struct tuple)
-#define KEY     (3 * TUPLE + 12)
-#define FIXED   (KEY + 12)
+#define TUPLE sizeof(struct tuple)
+#define KEY   (3 * TUPLE + 12)
+#define FIXED (KEY + 12)
 
 _Static_assert(FIXED <= PACK_FIXED_MAX && FIXED % 4 == 0, "fixed part of an expectation");
 _Static_assert(TUPLE + 4 + PACK_NAME_MAX(FLOW_HELPER_MAX) + PACK_NAME_MAX(EXPECT_FN_MAX) <=

@@ -29,20 +29,20 @@
 #define TAIL    16
 
 /* Bits of "form". Groups of "has" bits keep their order, so that they move with one shift. */
-#define F_STATE_MAX   15u              /* bits 0-3: state */
-#define F_WSCALE_MAX  15u
-#define F_WSCALE0     4                /* shifts: window scales */
-#define F_WSCALE1     8
-#define F_BASIC       12               /* shift: FLOW_HAS_REPLY to FLOW_HAS_TCPFLAGS */
-#define F_KNOWN       2                /* shift down: FLOW_HAS_ID, _PORTS, _ICMP */
-#define F_SYNPROXY    (1u << 22)
-#define F_XLAT        13               /* shift: the four parts of the reply */
-#define F_MARK        (1u << 27)       /* mark not 0 */
-#define F_HELPER      (1u << 28)
-#define F_ZONE        (1u << 29)
-#define F_MORE        (1u << 30)       /* second list follows */
+#define F_STATE_MAX  15u /* bits 0-3: state */
+#define F_WSCALE_MAX 15u
+#define F_WSCALE0    4 /* shifts: window scales */
+#define F_WSCALE1    8
+#define F_BASIC      12 /* shift: FLOW_HAS_REPLY to FLOW_HAS_TCPFLAGS */
+#define F_KNOWN      2  /* shift down: FLOW_HAS_ID, _PORTS, _ICMP */
+#define F_SYNPROXY   (1u << 22)
+#define F_XLAT       13         /* shift: the four parts of the reply */
+#define F_MARK       (1u << 27) /* mark not 0 */
+#define F_HELPER     (1u << 28)
+#define F_ZONE       (1u << 29)
+#define F_MORE       (1u << 30) /* second list follows */
 
-#define HAS_BASIC \
+#define HAS_BASIC                                                                               \
 	(FLOW_HAS_REPLY | FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_MARK | FLOW_HAS_STATE | \
 	 FLOW_HAS_WSCALE | FLOW_HAS_TCPFLAGS)
 #define HAS_KNOWN (FLOW_HAS_ID | FLOW_HAS_PORTS | FLOW_HAS_ICMP)
@@ -52,26 +52,26 @@ _Static_assert(HAS_BASIC == 0x7fu, "F_BASIC expects bits 0 to 6");
 _Static_assert(HAS_KNOWN == 7u << 21, "F_KNOWN expects bits 21 to 23");
 _Static_assert(HAS_XLAT == 15u << 10, "F_XLAT expects bits 10 to 13");
 _Static_assert((HAS_XLAT << F_XLAT & (F_SYNPROXY | F_MARK)) == 0 &&
-	       (HAS_KNOWN >> F_KNOWN & (HAS_BASIC << F_BASIC | F_SYNPROXY)) == 0,
+		       (HAS_KNOWN >> F_KNOWN & (HAS_BASIC << F_BASIC | F_SYNPROXY)) == 0,
 	       "the groups of form overlap");
 
 /* Second list, 16 bits. */
-#define M_REPLY_ODD    (1u << 0)       /* a reply tuple that is no translation */
+#define M_REPLY_ODD    (1u << 0) /* a reply tuple that is no translation */
 #define M_STATUS_HIGH  (1u << 1)
-#define M_STATE        (1u << 2)       /* does not fit in 4 bits */
-#define M_WSCALE       (1u << 3)       /* likewise */
+#define M_STATE        (1u << 2) /* does not fit in 4 bits */
+#define M_WSCALE       (1u << 3) /* likewise */
 #define M_LABELS       (1u << 4)
 #define M_MASTER       (1u << 5)
 #define M_MASTER_PORTS (1u << 6)
 #define M_SEQADJ       (1u << 7)
-#define M_SYNPROXY     (1u << 8)       /* not all zero */
+#define M_SYNPROXY     (1u << 8) /* not all zero */
 #define M_VTAG         (1u << 9)
 #define M_DCCP         (1u << 10)
 #define M_ZONE_ORIG    (1u << 11)
 #define M_ZONE_REPLY   (1u << 12)
 
 /* The most an extension can hold. */
-#define EXT_BOUND                                                                            \
+#define EXT_BOUND                                                                               \
 	(4 + PACK_NAME_MAX(FLOW_HELPER_MAX) + 2 + PACK_NEAR_MAX + 2 + 1 + 2 + PACK_LABELS_MAX + \
 	 PACK_NEAR_MAX + PACK_SEQADJ_MAX + 12 + 8 + 1 + 4)
 _Static_assert(EXT_BOUND <= PACK_EXT_MAX, "an extension must always fit");
@@ -271,9 +271,9 @@ static const struct {
 	{ FLOW_HAS_ZONE_REPLY, M_ZONE_REPLY },
 };
 
-#define RARE     (sizeof(rare) / sizeof(rare[0]))
-#define HAS_RARE                                                                             \
-	(FLOW_HAS_LABELS | FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS | FLOW_HAS_SEQADJ |       \
+#define RARE (sizeof(rare) / sizeof(rare[0]))
+#define HAS_RARE                                                                       \
+	(FLOW_HAS_LABELS | FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS | FLOW_HAS_SEQADJ | \
 	 FLOW_HAS_VTAG | FLOW_HAS_DCCP_ROLE | FLOW_HAS_ZONE_ORIG | FLOW_HAS_ZONE_REPLY)
 
 static unsigned int more_of(uint32_t has)
@@ -333,8 +333,8 @@ static uint32_t small_form(const struct flow *f, unsigned int *more)
 	}
 	if (f->has & FLOW_HAS_WSCALE) {
 		if ((f->wscale[0] | f->wscale[1]) <= (int)F_WSCALE_MAX)
-			form |= (uint32_t)f->wscale[0] << F_WSCALE0 |
-				(uint32_t)f->wscale[1] << F_WSCALE1;
+			form |= (uint32_t)f->wscale[0] << F_WSCALE0 | (uint32_t)f->wscale[1]
+									      << F_WSCALE1;
 		else
 			*more |= M_WSCALE;
 	}
@@ -484,8 +484,8 @@ static uint32_t get_tail(const uint8_t *tail, struct flow *f)
 	return form;
 }
 
-static void flow_unpack(enum pack_class c, const uint8_t *fixed, const uint8_t *ext,
-			size_t ext_len, void *obj)
+static void flow_unpack(enum pack_class c, const uint8_t *fixed, const uint8_t *ext, size_t ext_len,
+			void *obj)
 {
 	struct flow *f = obj;
 	struct buf b;

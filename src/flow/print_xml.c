@@ -98,8 +98,8 @@ static void xml_direction(struct strbuf *out, const struct flow *f, int dir)
 
 static void xml_independent(struct strbuf *out, const struct flow *f)
 {
-	const uint32_t shown = FLOW_HAS_STATE | FLOW_HAS_MARK | FLOW_HAS_ZONE | FLOW_HAS_ID |
-			       FLOW_HAS_STATUS;
+	const uint32_t shown =
+		FLOW_HAS_STATE | FLOW_HAS_MARK | FLOW_HAS_ZONE | FLOW_HAS_ID | FLOW_HAS_STATUS;
 	const char *state = print_state_name(f);
 
 	if (!(f->has & shown))

@@ -12,7 +12,7 @@
 #include <string.h>
 #include "flow/tuple.h"
 
-#define GROUPS 8        /* 16-bit groups of an IPv6 address */
+#define GROUPS 8 /* 16-bit groups of an IPv6 address */
 
 const char *proto_name(uint8_t proto)
 {
@@ -247,7 +247,7 @@ static int fill_gap(uint8_t *b, int n, int gap)
 	if (gap < 0)
 		return n == 16 ? 0 : -EINVAL;
 	if (n > 14)
-		return -EINVAL;         /* "::" stands for at least one group */
+		return -EINVAL; /* "::" stands for at least one group */
 	memmove(b + 16 - (n - gap), b + gap, (size_t)(n - gap));
 	memset(b + gap, 0, (size_t)(16 - n));
 	return 0;

@@ -19,7 +19,7 @@
 
 /* Answers wait in our receive buffer, about 0.8 KiB for an error, 2 KiB for an entry. */
 #define ANSWERS_BUFFER (1u << 20)
-#define ANSWER_MAX 2048
+#define ANSWER_MAX     2048
 
 /* Not yet decided; no errno value. */
 #define PENDING 1
@@ -27,8 +27,8 @@
 struct kernel_applier {
 	struct nlsock sk;
 	struct nlrx *rx;
-	uint32_t seq;           /* of the first op of the current batch */
-	uint8_t *out;           /* KOP_BATCH requests */
+	uint32_t seq; /* of the first op of the current batch */
+	uint8_t *out; /* KOP_BATCH requests */
 	struct kernel_applier_stats stats;
 };
 
@@ -83,8 +83,7 @@ static size_t build(struct kernel_applier *a, struct kernel_op *ops, size_t n, s
 	size_t pos = 0, at = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		ssize_t len = conv_build(&ops[i], a->seq + (uint32_t)i, a->out + pos,
-					 CONV_MSG_MAX);
+		ssize_t len = conv_build(&ops[i], a->seq + (uint32_t)i, a->out + pos, CONV_MSG_MAX);
 
 		if (len < 0) {
 			ops[i].err = len == CTD_EFULL ? -EMSGSIZE : (int)len;
@@ -151,7 +150,7 @@ static bool answer(struct kernel_applier *a, struct kernel_op *ops, size_t n, si
 	memcpy(&h, msg, sizeof(h));
 	i = h.nlmsg_seq - a->seq;
 	if (i >= n)
-		return false;   /* of an earlier batch that failed half way */
+		return false; /* of an earlier batch that failed half way */
 	if (h.nlmsg_type != NLMSG_ERROR) {
 		if (asks(&ops[i]))
 			take_entry(&ops[i], msg, len);
@@ -182,7 +181,7 @@ static int collect(struct kernel_applier *a, struct kernel_op *ops, size_t n, si
 		if (got == -EAGAIN)
 			break;
 		if (got < 0) {
-			err = got;      /* reported once, what is queued follows */
+			err = got; /* reported once, what is queued follows */
 			if (got == -ENOBUFS)
 				continue;
 			break;

@@ -272,8 +272,8 @@ static uint32_t parse_timestamp(struct attr_run run, struct flow *f)
 }
 
 /* What few flows have. Both sequence adjustments, or none. */
-static uint32_t parse_rare(unsigned int type, struct attr_run run, uint8_t family,
-			   struct flow *f, uint32_t has)
+static uint32_t parse_rare(unsigned int type, struct attr_run run, uint8_t family, struct flow *f,
+			   uint32_t has)
 {
 	switch (type) {
 	case CTA_HELP:

@@ -71,15 +71,14 @@ static void put_key(struct buf *b, const struct flow *f)
 {
 	bool one_way = (f->has & (FLOW_HAS_ZONE_ORIG | FLOW_HAS_ZONE_REPLY)) != 0;
 
-	put_tuple(b, CTA_TUPLE_ORIG, &f->orig,
-		  f->has & FLOW_HAS_ZONE_ORIG ? f->zone_orig : 0);
+	put_tuple(b, CTA_TUPLE_ORIG, &f->orig, f->has & FLOW_HAS_ZONE_ORIG ? f->zone_orig : 0);
 	if (!one_way && (f->has & FLOW_HAS_ZONE) && f->zone)
 		attr_put16(b, CTA_ZONE, f->zone);
 }
 
 /* One end of a translation, to exactly this address and port (or ICMP id). */
-static void put_nat(struct buf *b, unsigned int type, const struct tuple *t,
-		    const struct addr *a, bool with_port, uint16_t port)
+static void put_nat(struct buf *b, unsigned int type, const struct tuple *t, const struct addr *a,
+		    bool with_port, uint16_t port)
 {
 	size_t nest = attr_begin(b, type);
 
@@ -116,11 +115,10 @@ static void put_nats(struct buf *b, const struct flow *f)
 	dst = nat.dnat || (nat.dpat && !icmp);
 	src = nat.snat || (nat.spat && !(icmp && dst));
 	if (src)
-		put_nat(b, CTA_NAT_SRC, t, nat.snat ? &nat.saddr : &t->src, ports || icmp,
-			sport);
+		put_nat(b, CTA_NAT_SRC, t, nat.snat ? &nat.saddr : &t->src, ports || icmp, sport);
 	if (dst)
-		put_nat(b, CTA_NAT_DST, t, nat.dnat ? &nat.daddr : &t->dst,
-			ports || (icmp && !src), dport);
+		put_nat(b, CTA_NAT_DST, t, nat.dnat ? &nat.daddr : &t->dst, ports || (icmp && !src),
+			dport);
 }
 
 /*

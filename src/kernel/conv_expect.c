@@ -7,8 +7,8 @@
 #include "conv_tuple.h"
 
 /* A tuple of an expectation: which of the two bits given apply. */
-static uint32_t parse_part(struct attr_run run, uint8_t family, struct tuple *t,
-			   uint32_t has_tuple, uint32_t has_ports)
+static uint32_t parse_part(struct attr_run run, uint8_t family, struct tuple *t, uint32_t has_tuple,
+			   uint32_t has_ports)
 {
 	uint16_t zone = 0;
 	uint32_t parts = parse_tuple(run, family, t, &zone);
@@ -47,8 +47,7 @@ static uint32_t parse_tuples(unsigned int type, struct attr_run run, uint8_t fam
 	case CTA_EXPECT_TUPLE:
 		return parse_part(run, family, &e->tuple, EXPECT_HAS_TUPLE, EXPECT_HAS_PORTS);
 	case CTA_EXPECT_MASK:
-		return parse_part(run, family, &e->mask, EXPECT_HAS_MASK,
-				  EXPECT_HAS_MASK_PORTS);
+		return parse_part(run, family, &e->mask, EXPECT_HAS_MASK, EXPECT_HAS_MASK_PORTS);
 	}
 	return 0;
 }

@@ -123,13 +123,12 @@ ATTR_INLINE uint32_t parse_l4(struct attr_run run, struct tuple *t)
  * n bytes, protocol, ports, no zone. Comparing seven attribute headers at
  * known places takes a quarter of the time of walking. 0: some other layout.
  */
-ATTR_INLINE uint32_t parse_usual(struct attr_run run, size_t n, unsigned int src,
-				 unsigned int dst, struct tuple *t)
+ATTR_INLINE uint32_t parse_usual(struct attr_run run, size_t n, unsigned int src, unsigned int dst,
+				 struct tuple *t)
 {
 	const uint8_t *ip = run.data, *l4 = ip + 12 + 2 * n;
 
-	if (run.len != 40 + 2 * n ||
-	    !attr_header_is(ip, 12 + 2 * n, CTA_TUPLE_IP | NLA_F_NESTED) ||
+	if (run.len != 40 + 2 * n || !attr_header_is(ip, 12 + 2 * n, CTA_TUPLE_IP | NLA_F_NESTED) ||
 	    !attr_header_is(ip + 4, 4 + n, src) || !attr_header_is(ip + 8 + n, 4 + n, dst) ||
 	    !attr_header_is(l4, 28, CTA_TUPLE_PROTO | NLA_F_NESTED) ||
 	    !attr_header_is(l4 + 4, 5, CTA_PROTO_NUM) ||
@@ -167,8 +166,7 @@ static uint32_t parse_any(struct attr_run run, uint8_t family, struct tuple *t, 
 		}
 	}
 	has = attr_found(&it, has);
-	if ((has & ATTR_BAD) || (has & need) != need || (has & both) == both ||
-	    t->family != family)
+	if ((has & ATTR_BAD) || (has & need) != need || (has & both) == both || t->family != family)
 		return ATTR_BAD;
 	if (t->proto == IPP_DCCP)
 		has |= T_PORTS; /* a kernel without DCCP tracker knows none */

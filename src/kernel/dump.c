@@ -38,8 +38,8 @@ static int request(const struct kernel_dump *d)
 	};
 
 	req.h.nlmsg_type = d->table == KTABLE_FLOWS ?
-		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET :
-		NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_GET;
+				   NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET :
+				   NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_GET;
 	return nlsock_send(&d->sk, &req, sizeof(req));
 }
 
@@ -90,8 +90,7 @@ static int code_of(const uint8_t *msg, size_t len)
 }
 
 /* 1: an entry; 0: skip it. */
-static int entry(struct kernel_dump *d, const uint8_t *msg, size_t len,
-		 struct kernel_event *out)
+static int entry(struct kernel_dump *d, const uint8_t *msg, size_t len, struct kernel_event *out)
 {
 	int err;
 

@@ -20,16 +20,16 @@
 #include "nlsock.h"
 
 /* Datagrams per system call, and room for one; an event takes 150 to 700 bytes. */
-#define BATCH 64
+#define BATCH     64
 #define EVENT_MAX 2048
 
 struct kernel_events {
 	struct nlsock sk;
 	struct nlrx *rx;
 	uint32_t max_growth;
-	const struct log *log;  /* borrowed */
-	bool drained;           /* the last read left the queue empty */
-	bool overrun;           /* seen, not yet passed on */
+	const struct log *log; /* borrowed */
+	bool drained;          /* the last read left the queue empty */
+	bool overrun;          /* seen, not yet passed on */
 	struct kernel_events_stats stats;
 };
 
@@ -51,7 +51,8 @@ static void set_buffer(struct nlsock *s, const struct kernel_events_params *p,
 	if (!p->buffer)
 		return;
 	if (p->buffer > p->max_growth) {
-		log_notice(log, "event buffer of %u bytes is larger than its maximum of %u, "
+		log_notice(log,
+			   "event buffer of %u bytes is larger than its maximum of %u, "
 			   "keeping the system's default of %u",
 			   p->buffer, p->max_growth, nlsock_rcvbuf(s));
 		return;
@@ -79,8 +80,8 @@ static unsigned int groups_of(const struct kernel_events_params *p)
 	return g;
 }
 
-struct kernel_events *kernel_events_new(const struct kernel_events_params *p,
-					const struct log *log, int *err)
+struct kernel_events *kernel_events_new(const struct kernel_events_params *p, const struct log *log,
+					int *err)
 {
 	struct kernel_events *ev = calloc(1, sizeof(*ev));
 
@@ -198,8 +199,7 @@ static bool classify(const struct nlmsghdr *h, struct kernel_event *out)
 	return true;
 }
 
-static bool take(struct kernel_events *ev, const uint8_t *msg, size_t len,
-		 struct kernel_event *out)
+static bool take(struct kernel_events *ev, const uint8_t *msg, size_t len, struct kernel_event *out)
 {
 	struct nlmsghdr h;
 	int err;

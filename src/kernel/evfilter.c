@@ -25,7 +25,7 @@ enum place { ORIG_IP, REPLY_IP, ORIG_ADDR, REPLY_ADDR = ORIG_ADDR + 4 };
 
 struct program {
 	struct sock_filter *out;
-	size_t n, cap;                   /* n counts on beyond cap */
+	size_t n, cap; /* n counts on beyond cap */
 };
 
 static void emit(struct program *p, struct sock_filter i)
@@ -100,7 +100,7 @@ static void keep(struct program *p, enum place to, unsigned int words)
 
 /* ---- the protocol ---- */
 
-#define ON UINT32_MAX            /* a jump to behind the set, until its place is known */
+#define ON UINT32_MAX /* a jump to behind the set, until its place is known */
 
 /* Members of an Accept set go on behind it, those of an Ignore set go nowhere. */
 static void proto_set(struct program *p, const struct kernel_evfilter *f)

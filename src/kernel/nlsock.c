@@ -103,8 +103,8 @@ struct nlrx {
 	struct sockaddr_nl *from;
 	uint8_t *data;
 	unsigned int slots;
-	unsigned int filled, slot;      /* datagrams received, the one being read */
-	const uint8_t *pos;             /* in it */
+	unsigned int filled, slot; /* datagrams received, the one being read */
+	const uint8_t *pos;        /* in it */
 	size_t left;
 	struct nlrx_stats stats;
 };

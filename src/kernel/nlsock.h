@@ -16,8 +16,8 @@ struct mnl_socket;
 struct nlsock {
 	struct mnl_socket *nl;
 	int fd;
-	uint32_t portid;    /* our address, given by the kernel */
-	bool forced;        /* receive buffer beyond the system's limit */
+	uint32_t portid; /* our address, given by the kernel */
+	bool forced;     /* receive buffer beyond the system's limit */
 };
 
 /*
@@ -50,11 +50,11 @@ int nlsock_send(const struct nlsock *s, const void *data, size_t len);
 struct nlrx;
 
 struct nlrx_stats {
-	uint64_t foreign;   /* datagrams not sent by the kernel */
-	uint64_t bad;       /* datagrams cut short, or with impossible message lengths */
+	uint64_t foreign; /* datagrams not sent by the kernel */
+	uint64_t bad;     /* datagrams cut short, or with impossible message lengths */
 };
 
-struct nlrx *nlrx_new(unsigned int slots, size_t slot_size);  /* NULL: out of memory */
+struct nlrx *nlrx_new(unsigned int slots, size_t slot_size); /* NULL: out of memory */
 void nlrx_free(struct nlrx *rx);
 
 /*

@@ -17,8 +17,8 @@ struct loop {
 	struct ev_loop *ev;
 	ev_prepare before_wait;
 	ev_check after_wait;
-	ev_timer alarm;            /* wakes us for the first of "timers" */
-	struct loop_timer timers;  /* ring, earliest first; head is no timer */
+	ev_timer alarm;           /* wakes us for the first of "timers" */
+	struct loop_timer timers; /* ring, earliest first; head is no timer */
 	tick_t now;
 	void (*hook)(void *ctx);
 	void *hook_ctx;
@@ -77,7 +77,7 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, tick_t at)
 	if (at == TICK_NEVER)
 		return;
 	t->at = at;
-	pos = l->timers.next;                  /* not before: it may have been t itself */
+	pos = l->timers.next; /* not before: it may have been t itself */
 	while (pos != &l->timers && pos->at <= at)
 		pos = pos->next;
 	ring_add_before(pos, t);

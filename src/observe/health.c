@@ -59,8 +59,9 @@ static void check_queues(struct health *h, const struct status_view *v)
 		const struct repl_stats *r = &st->peer[i];
 
 		if (r->window_max && r->window_objects >= r->window_max)
-			say(h, HEALTH_WARNING, "peer%s%s does not acknowledge: %" PRIu32
-			    " objects wait", v->peers[i][0] ? " " : "", v->peers[i], r->window_objects);
+			say(h, HEALTH_WARNING,
+			    "peer%s%s does not acknowledge: %" PRIu32 " objects wait",
+			    v->peers[i][0] ? " " : "", v->peers[i], r->window_objects);
 	}
 	if (v->stats->errorq.max && v->stats->errorq.now >= v->stats->errorq.max)
 		say(h, HEALTH_WARNING, "the link does not take what is sent, its queue is full");
@@ -80,7 +81,9 @@ static void check_links(struct health *h, const struct status_view *v)
 static void check_caches(struct health *h, const struct status_view *v)
 {
 	static const char *const names[] = {
-		"internal cache", "external cache", "internal expectation cache",
+		"internal cache",
+		"external cache",
+		"internal expectation cache",
 		"external expectation cache",
 	};
 	const struct engine_stats *st = v->stats->engine;

@@ -23,10 +23,10 @@
 struct sinks {
 	struct log log;
 	bool console, quiet;
-	char *file;                      /* owned, NULL: none */
+	char *file; /* owned, NULL: none */
 	int file_fd;
-	int syslog;                      /* facility */
-	int syslog_fd;                   /* -1: not open */
+	int syslog;    /* facility */
+	int syslog_fd; /* -1: not open */
 	struct sockaddr_un syslog_addr;
 	time_t (*wall)(void);
 	struct sinks_stats stats;

@@ -53,7 +53,9 @@ void stats_json_cache(struct jsonw *j, const struct stats_view *v)
 static const char *link_kind(const struct stats_link *l)
 {
 	static const char *const names[] = {
-		[STATS_LINK_UDP] = "udp", [STATS_LINK_MULTICAST] = "multicast", [STATS_LINK_TCP] = "tcp",
+		[STATS_LINK_UDP] = "udp",
+		[STATS_LINK_MULTICAST] = "multicast",
+		[STATS_LINK_TCP] = "tcp",
 	};
 
 	return names[l->kind];
@@ -62,7 +64,8 @@ static const char *link_kind(const struct stats_link *l)
 static const char *link_state(const struct stats_link *l)
 {
 	static const char *const names[] = {
-		[STATS_LINK_RUNNING] = "running", [STATS_LINK_NO_CARRIER] = "no carrier",
+		[STATS_LINK_RUNNING] = "running",
+		[STATS_LINK_NO_CARRIER] = "no carrier",
 		[STATS_LINK_DOWN] = "down",
 	};
 
@@ -214,10 +217,14 @@ void stats_json_queue(struct jsonw *j, const struct stats_view *v)
 {
 	const struct engine_stats *st = v->engine;
 	const struct stats_queue tx = {
-		.now = sum_txq(st), .max = sum_txq_max(st), .full = sum_txq_full(st),
+		.now = sum_txq(st),
+		.max = sum_txq_max(st),
+		.full = sum_txq_full(st),
 	};
 	const struct stats_queue rs = {
-		.now = sum_window(st), .max = sum_window_max(st), .full = sum_window_full(st),
+		.now = sum_window(st),
+		.max = sum_window_max(st),
+		.full = sum_window_full(st),
 	};
 
 	jsonw_object(j, NULL);

@@ -207,8 +207,7 @@ void stats_text_summary(struct strbuf *b, const struct stats_view *v, bool expec
 		inject_block(b, ext);
 	else if (v->sync)
 		cache_block(b, "external", ext);
-	strbuf_addf(b,
-		    "traffic processed:\n%20" PRIu64 " Bytes      %20" PRIu64 " Pckts\n\n",
+	strbuf_addf(b, "traffic processed:\n%20" PRIu64 " Bytes      %20" PRIu64 " Pckts\n\n",
 		    st->end_bytes, st->end_packets);
 	if (!v->sync)
 		return;
@@ -270,7 +269,8 @@ static void queue_block(struct strbuf *b, const char *name, const struct stats_q
 {
 	strbuf_addf(b, "queue %s:\n", name);
 	strbuf_addf(b, "current elements:\t\t%12" PRIu64 "\n", q->now);
-	strbuf_addf(b, "maximum elements:\t\t%12" PRIu64 "\n", q->max < NO_LIMIT ? q->max : NO_LIMIT);
+	strbuf_addf(b, "maximum elements:\t\t%12" PRIu64 "\n",
+		    q->max < NO_LIMIT ? q->max : NO_LIMIT);
 	strbuf_addf(b, "not enough space errors:\t%12" PRIu64 "\n\n", q->full);
 }
 
@@ -278,10 +278,14 @@ void stats_text_queue(struct strbuf *b, const struct stats_view *v)
 {
 	const struct engine_stats *st = v->engine;
 	const struct stats_queue tx = {
-		.now = sum_txq(st), .max = sum_txq_max(st), .full = sum_txq_full(st),
+		.now = sum_txq(st),
+		.max = sum_txq_max(st),
+		.full = sum_txq_full(st),
 	};
 	const struct stats_queue rs = {
-		.now = sum_window(st), .max = sum_window_max(st), .full = sum_window_full(st),
+		.now = sum_window(st),
+		.max = sum_window_max(st),
+		.full = sum_window_full(st),
 	};
 
 	strbuf_addf(b, "allocated queue nodes:\t\t%12" PRIu64 "\n\n",

@@ -23,7 +23,8 @@ static void span(struct strbuf *b, tick_t t)
 	const uint64_t s = t / TICK_SEC;
 
 	if (s < 60)
-		strbuf_addf(b, "%" PRIu64 ".%u s", s, (unsigned int)(t % TICK_SEC / (TICK_SEC / 10)));
+		strbuf_addf(b, "%" PRIu64 ".%u s", s,
+			    (unsigned int)(t % TICK_SEC / (TICK_SEC / 10)));
 	else if (s < 3600)
 		strbuf_addf(b, "%" PRIu64 " min", s / 60);
 	else if (s < 2 * 86400)
@@ -136,7 +137,8 @@ static void text_links(struct strbuf *b, const struct status_view *v)
 		strbuf_addf(b, LABEL "%s %s %s, %s", "link", l->device, kinds[l->kind],
 			    states[l->state], l->active ? "active" : "backup");
 		if (l->kind == STATS_LINK_TCP)
-			strbuf_addf(b, ", %s", l->server && l->client ? "connected" : "NOT CONNECTED");
+			strbuf_addf(b, ", %s",
+				    l->server && l->client ? "connected" : "NOT CONNECTED");
 		if (l->errors_out + l->errors_in)
 			strbuf_addf(b, ", %" PRIu64 " errors", l->errors_out + l->errors_in);
 		strbuf_add(b, "\n");
@@ -153,10 +155,12 @@ static void text_commit(struct strbuf *b, const struct status_view *v)
 	} else if (st->last_commit_at) {
 		strbuf_addf(b, LABEL, "commit");
 		span(b, tick_since(v->now, st->last_commit_at));
-		strbuf_addf(b, " ago: %" PRIu64 " created, %" PRIu64 " updated, %" PRIu64
+		strbuf_addf(b,
+			    " ago: %" PRIu64 " created, %" PRIu64 " updated, %" PRIu64
 			    " older, %" PRIu64 " clashes, %" PRIu64 " expired, %" PRIu64
-			    " failed, in ", s->flows_new, s->flows_updated, s->flows_skipped,
-			    s->flows_clash, s->flows_expired, s->flows_failed);
+			    " failed, in ",
+			    s->flows_new, s->flows_updated, s->flows_skipped, s->flows_clash,
+			    s->flows_expired, s->flows_failed);
 		span(b, st->last_commit_took);
 		strbuf_add(b, "\n");
 	}
@@ -168,7 +172,9 @@ static void text_kernel(struct strbuf *b, const struct status_view *v)
 
 	strbuf_addf(b, LABEL "%" PRIu64 " events, %" PRIu64 " overruns, %" PRIu64 " resyncs%s\n",
 		    "kernel", st->events, st->overruns, st->kernel_resyncs,
-		    v->events_ended ? ", EVENTS ENDED" : st->resync_due ? ", a resync is due" : "");
+		    v->events_ended ? ", EVENTS ENDED" :
+		    st->resync_due  ? ", a resync is due" :
+				      "");
 }
 
 static void date_text(time_t when, char out[32])
@@ -250,7 +256,10 @@ static void json_peers(struct jsonw *j, const struct status_view *v)
 static void json_caches(struct jsonw *j, const struct status_view *v)
 {
 	static const char *const names[] = {
-		"internal", "external", "expect_internal", "expect_external",
+		"internal",
+		"external",
+		"expect_internal",
+		"expect_external",
 	};
 
 	jsonw_object(j, "entries");

@@ -23,14 +23,14 @@ static inline uint64_t sum_malformed(const struct engine_stats *st)
 }
 
 /* One counter or queue of all peers together. */
-#define SUM_PEERS(name, field)                                                   \
-	static inline uint64_t name(const struct engine_stats *st)               \
-	{                                                                        \
-		uint64_t n = 0;                                                  \
-                                                                                 \
-		for (uint8_t i = 0; i < st->npeers; i++)                         \
-			n += st->peer[i].field;                                  \
-		return n;                                                        \
+#define SUM_PEERS(name, field)                                     \
+	static inline uint64_t name(const struct engine_stats *st) \
+	{                                                          \
+		uint64_t n = 0;                                    \
+                                                                   \
+		for (uint8_t i = 0; i < st->npeers; i++)           \
+			n += st->peer[i].field;                    \
+		return n;                                          \
 	}
 SUM_PEERS(sum_lost, lost)
 SUM_PEERS(sum_before, before)

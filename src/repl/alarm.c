@@ -8,7 +8,7 @@
 
 static enum repl_verdict alarm_input(struct repl *r, tick_t now, const struct wire_msg *m)
 {
-	bool fresh;              /* CacheTimeout takes what is stale */
+	bool fresh; /* CacheTimeout takes what is stale */
 
 	if (m->h.flags)
 		return REPL_DROP;
@@ -31,7 +31,7 @@ static bool alarm_output(struct repl *r, tick_t now, struct repl_send *s)
 static void alarm_tick(struct repl *r, tick_t now)
 {
 	(void)now;
-	r->behind = false;       /* the next refresh brings it */
+	r->behind = false; /* the next refresh brings it */
 }
 
 static tick_t alarm_deadline(const struct repl *r)

@@ -23,8 +23,8 @@
 #include "session.h"
 
 #define GREET_WAIT  (1500 * TICK_MSEC)
-#define SPACING     (5 * TICK_SEC)       /* between bulks in the long run ... */
-#define SPACING_ALL (3 * SPACING)        /* ... three may follow at once */
+#define SPACING     (5 * TICK_SEC) /* between bulks in the long run ... */
+#define SPACING_ALL (3 * SPACING)  /* ... three may follow at once */
 #define POLL        (10 * TICK_MSEC)
 #define WALK_PAUSE  TICK_MSEC
 #define PACE_BURST  500
@@ -115,7 +115,7 @@ void bulk_tick(struct repl *r, tick_t now)
 		return;
 	advance(r, now);
 	if (b->wake <= now)
-		b->wake = tick_add(now, POLL);       /* nobody walks: ask again later */
+		b->wake = tick_add(now, POLL); /* nobody walks: ask again later */
 }
 
 tick_t bulk_deadline(const struct repl *r)

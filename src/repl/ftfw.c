@@ -19,10 +19,10 @@
 #include "base/seq.h"
 #include "session.h"
 
-#define ACK_LIGHT    TICK_SEC              /* for ACK and ALIVE, so that two idle nodes */
-#define ACK_WEIGHTY  (200 * TICK_MSEC)     /* do not echo faster; for everything else */
-#define DEAF_AFTER   (1500 * TICK_MSEC)
-#define DEAF_ALIVES  5
+#define ACK_LIGHT   TICK_SEC          /* for ACK and ALIVE, so that two idle nodes */
+#define ACK_WEIGHTY (200 * TICK_MSEC) /* do not echo faster; for everything else */
+#define DEAF_AFTER  (1500 * TICK_MSEC)
+#define DEAF_ALIVES 5
 
 #define RANGED (WIRE_F_ACK | WIRE_F_NACK | WIRE_F_RESYNC)
 
@@ -64,14 +64,13 @@ static bool is_valid(const struct wire_msg *m)
  */
 static void count_deaf(struct repl *r, tick_t now)
 {
-	if (!cured(r, REPL_CURE_W2) || r->greet != GREET_DONE ||
-	    !unacked_older(r, now, DEAF_AFTER))
+	if (!cured(r, REPL_CURE_W2) || r->greet != GREET_DONE || !unacked_older(r, now, DEAF_AFTER))
 		return;
 	if (++r->deaf < DEAF_ALIVES)
 		return;
 	r->deaf = 0;
 	r->greet = GREET_SAYING;
-	r->under_hello = true;           /* it takes this for a new life: a bulk is owed */
+	r->under_hello = true; /* it takes this for a new life: a bulk is owed */
 	resync_auto(r, now);
 }
 
@@ -138,7 +137,7 @@ static void hear_greeting(struct repl *r, uint8_t flags)
 		return;
 	r->greet = GREET_DONE;
 	if (r->under_hello && cured(r, REPL_CURE_W4))
-		bulk_want(r);            /* the peer may have acknowledged what it lost */
+		bulk_want(r); /* the peer may have acknowledged what it lost */
 	r->under_hello = false;
 }
 
@@ -151,8 +150,8 @@ static bool weighty(const struct wire_msg *m)
 static void start_ack_timer(struct repl *r, tick_t now, const struct wire_msg *m)
 {
 	if (cured(r, REPL_CURE_W8))
-		r->ack_at = tick_min(r->ack_at,
-				     tick_add(now, weighty(m) ? ACK_WEIGHTY : ACK_LIGHT));
+		r->ack_at =
+			tick_min(r->ack_at, tick_add(now, weighty(m) ? ACK_WEIGHTY : ACK_LIGHT));
 }
 
 static void ask_for(struct repl *r, tick_t now, const struct track_result *res)
@@ -167,7 +166,7 @@ static void account(struct repl *r, uint32_t seq, uint32_t prev, bool gap)
 {
 	if (gap) {
 		acknowledge(r, prev);
-		r->ack_set = false;              /* never a range with a hole */
+		r->ack_set = false; /* never a range with a hole */
 		r->countdown = r->p.ack_window;
 	}
 	if (!r->ack_set) {

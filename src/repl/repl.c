@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define FLOOR_BURST 256
-#define FLOOR_RATE  60000        /* messages/s though nothing is acknowledged */
+#define FLOOR_RATE  60000 /* messages/s though nothing is acknowledged */
 
 static const struct repl_ops *const modes[] = {
 	[REPL_NOTRACK] = &notrack_ops,
@@ -168,7 +168,7 @@ void repl_forget_all(struct repl *r, uint32_t kind)
 {
 	uint32_t h, seq = r->win.base;
 
-	r->bulk.whole = false;                 /* what is under way is not everything any more */
+	r->bulk.whole = false; /* what is under way is not everything any more */
 	forget_list(r, &r->q.obj, kind);
 	forget_list(r, &r->q.done, kind);
 	for (; (h = window_find(&r->win, &seq)); seq++)

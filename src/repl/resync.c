@@ -14,11 +14,11 @@
 #include "base/seq.h"
 #include "session.h"
 
-#define REPEAT       TICK_SEC           /* the peer was not heard since */
-#define REPEAT_HEARD (3 * TICK_SEC)     /* heard, asked under HELLO */
-#define REPEAT_SURE  (60 * TICK_SEC)    /* heard, asked without */
+#define REPEAT       TICK_SEC        /* the peer was not heard since */
+#define REPEAT_HEARD (3 * TICK_SEC)  /* heard, asked under HELLO */
+#define REPEAT_SURE  (60 * TICK_SEC) /* heard, asked without */
 #define TRIES        10
-#define AUTO_DELAY   TICK_SEC           /* let late messages arrive */
+#define AUTO_DELAY   TICK_SEC /* let late messages arrive */
 #define AUTO_MIN     (5 * TICK_SEC)
 #define AUTO_MAX     (320 * TICK_SEC)
 #define ANSWER_REST  (1500 * TICK_MSEC) /* after the ACK, before it is believed */
@@ -150,7 +150,7 @@ static void repeat(struct repl *r, tick_t now)
 		return;
 	}
 	rs->out = false;
-	rs->at = tick_add(now, REPEAT);      /* if it cannot be queued */
+	rs->at = tick_add(now, REPEAT); /* if it cannot be queued */
 	queue(r);
 }
 

@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-#define CTL_MAX 1024          /* control messages that may wait */
+#define CTL_MAX 1024 /* control messages that may wait */
 
 void session_heard(struct repl *r, tick_t now)
 {

@@ -52,12 +52,12 @@
 #include "base/seq.h"
 #include "repl/repl.h"
 
-#define AHEAD     (1 << 20)          /* a gap, not another numbering */
-#define NEAR      (1 << 16)          /* surely the same numbering */
-#define REORDER   1024               /* numbers by which messages overtake; more is far */
-#define QUIET     (3 * TICK_SEC)     /* a living peer is not silent for so long */
-#define OVERTAKE  (2 * TICK_SEC)     /* a message is not late by more */
-#define CHANGING  (5 * TICK_SEC)     /* old messages may follow a new incarnation */
+#define AHEAD     (1 << 20)      /* a gap, not another numbering */
+#define NEAR      (1 << 16)      /* surely the same numbering */
+#define REORDER   1024           /* numbers by which messages overtake; more is far */
+#define QUIET     (3 * TICK_SEC) /* a living peer is not silent for so long */
+#define OVERTAKE  (2 * TICK_SEC) /* a message is not late by more */
+#define CHANGING  (5 * TICK_SEC) /* old messages may follow a new incarnation */
 #define STUCK     (5 * TICK_SEC)
 #define STUCK_LEN 5
 
@@ -168,8 +168,7 @@ static bool overtaken(struct track *t, tick_t now, uint32_t n, struct track_resu
 	return true;
 }
 
-static void hello_while_greeting(struct track *t, tick_t now, uint32_t n,
-				 struct track_result *res)
+static void hello_while_greeting(struct track *t, tick_t now, uint32_t n, struct track_result *res)
 {
 	const bool quiet = tick_since(now, t->heard) >= QUIET;
 	const int32_t d = seq_diff(n, t->last);
@@ -184,8 +183,7 @@ static void hello_while_greeting(struct track *t, tick_t now, uint32_t n,
 	}
 }
 
-static void hello_when_settled(struct track *t, tick_t now, uint32_t n,
-			       struct track_result *res)
+static void hello_when_settled(struct track *t, tick_t now, uint32_t n, struct track_result *res)
 {
 	const int32_t d = seq_diff(n, t->last);
 
@@ -248,7 +246,7 @@ static void no_hello(struct track *t, tick_t now, uint32_t n, uint32_t cures,
 		}
 		if ((cures & REPL_CURE_W2) && n - t->last > AHEAD) {
 			anew_unheard(t, now, n, res);
-			t->has_prev = false;   /* it may be the peer who speaks there */
+			t->has_prev = false; /* it may be the peer who speaks there */
 		} else {
 			take_ahead(t, now, n, res);
 		}

@@ -8,18 +8,18 @@
 #include "base/tick.h"
 
 struct track {
-	bool known;              /* something was accepted */
-	uint32_t last;           /* highest number accepted; the peer's numbering */
-	tick_t heard;            /* when the last message was accepted */
+	bool known;    /* something was accepted */
+	uint32_t last; /* highest number accepted; the peer's numbering */
+	tick_t heard;  /* when the last message was accepted */
 
 	/* The peer's incarnation. */
-	bool greeting;           /* all its messages so far said HELLO */
-	uint32_t first;          /* its greeting covers first .. end-1 */
-	uint32_t end;            /* meaningful when greeting is over */
-	tick_t hello_at;         /* last HELLO accepted */
-	tick_t began;            /* first HELLO accepted */
+	bool greeting;   /* all its messages so far said HELLO */
+	uint32_t first;  /* its greeting covers first .. end-1 */
+	uint32_t end;    /* meaningful when greeting is over */
+	tick_t hello_at; /* last HELLO accepted */
+	tick_t began;    /* first HELLO accepted */
 	bool has_prev;
-	uint32_t prev_last;      /* where the incarnation before it stood */
+	uint32_t prev_last; /* where the incarnation before it stood */
 
 	/* A run of late messages, consecutive or nearly so. */
 	uint32_t run_first, run_next, run_len;
@@ -33,12 +33,12 @@ struct track {
 };
 
 struct track_result {
-	bool accept;             /* else late: drop it */
-	bool gap;                /* from .. to are missing: ask for them */
+	bool accept; /* else late: drop it */
+	bool gap;    /* from .. to are missing: ask for them */
 	uint32_t from, to;
-	bool reset;              /* the peer counts anew and forgot our numbers */
-	bool fresh;              /* may be a new incarnation: it needs our state */
-	bool stuck;              /* counts anew without having said HELLO */
+	bool reset; /* the peer counts anew and forgot our numbers */
+	bool fresh; /* may be a new incarnation: it needs our state */
+	bool stuck; /* counts anew without having said HELLO */
 };
 
 /* Judge and take in message n of an acknowledged session. cures: REPL_CURE_*. */

@@ -18,21 +18,21 @@
 enum node_state { NODE_QUEUED, NODE_SENT, NODE_DONE };
 
 struct node {
-	uint32_t prev, next;     /* in its queue */
-	uint32_t seq;            /* sent: number; queued: place in the order of queueing */
-	uint8_t state;           /* enum node_state */
-	uint8_t flags;           /* control: WIRE_F_* */
-	bool final;              /* repl_final() was called */
+	uint32_t prev, next; /* in its queue */
+	uint32_t seq;        /* sent: number; queued: place in the order of queueing */
+	uint8_t state;       /* enum node_state */
+	uint8_t flags;       /* control: WIRE_F_* */
+	bool final;          /* repl_final() was called */
 	bool is_object;
-	bool bulk;               /* part of a bulk, see txq.bulk_out */
+	bool bulk; /* part of a bulk, see txq.bulk_out */
 	union {
 		struct repl_obj obj;
 		struct {
 			uint32_t from, to;
 		} range;
 	};
-	uint32_t *slot;          /* the owner's word; objects only */
-	tick_t sent;             /* when, if sent */
+	uint32_t *slot; /* the owner's word; objects only */
+	tick_t sent;    /* when, if sent */
 };
 
 struct node_list {
@@ -41,11 +41,11 @@ struct node_list {
 
 struct txq {
 	struct pool nodes;
-	struct node_list ctl;    /* control messages to transmit */
-	struct node_list obj;    /* objects to transmit */
-	struct node_list done;   /* for repl_done() */
-	uint32_t order;          /* next place in the order of queueing */
-	uint32_t bulk_out;       /* elements marked "bulk" that the peer does not have yet */
+	struct node_list ctl;  /* control messages to transmit */
+	struct node_list obj;  /* objects to transmit */
+	struct node_list done; /* for repl_done() */
+	uint32_t order;        /* next place in the order of queueing */
+	uint32_t bulk_out;     /* elements marked "bulk" that the peer does not have yet */
 };
 
 void txq_init(struct txq *q);

@@ -13,12 +13,12 @@
 
 #define RTO_MIN     (2500 * TICK_MSEC)
 #define RTO_MAX     (20 * TICK_SEC)
-#define RTO_SLICE   256                  /* elements looked at in one go ... */
-#define RTO_PAUSE   (10 * TICK_MSEC)     /* ... and the time between two */
-#define RTO_WELCOME TICK_SEC             /* time for a peer heard again to ask by itself */
-#define HOLD_TIME   (2 * TICK_SEC)       /* look again after this */
-#define NEVER_ACKS  (10 * TICK_SEC)      /* heard for so long without an ACK */
-#define CTL_SPARE   1024                 /* control messages, apart from the limit */
+#define RTO_SLICE   256              /* elements looked at in one go ... */
+#define RTO_PAUSE   (10 * TICK_MSEC) /* ... and the time between two */
+#define RTO_WELCOME TICK_SEC         /* time for a peer heard again to ask by itself */
+#define HOLD_TIME   (2 * TICK_SEC)   /* look again after this */
+#define NEVER_ACKS  (10 * TICK_SEC)  /* heard for so long without an ACK */
+#define CTL_SPARE   1024             /* control messages, apart from the limit */
 #define PACE_PAUSE  (2 * TICK_MSEC)
 
 static struct node *node_at(const struct repl *r, uint32_t seq, uint32_t h)
@@ -158,7 +158,7 @@ void unacked_reset(struct repl *r)
 	uint32_t h, seq = r->win.base;
 
 	r->bulk.whole = false;
-	r->acked = false;                        /* it may run in another mode now */
+	r->acked = false; /* it may run in another mode now */
 	r->first_heard = r->st.last_heard;
 	while ((h = window_find(&r->win, &seq))) {
 		const struct node *n = node_at(r, seq, h);

@@ -13,13 +13,13 @@
 #define WINDOW_LEVELS 4
 
 struct window {
-	uint32_t *ring;                  /* handle by number, modulo the size */
-	uint64_t *map[WINDOW_LEVELS];    /* occupied places; level n+1 sums up level n */
-	uint32_t bits;                   /* log2 of the size; 0: nothing allocated */
+	uint32_t *ring;               /* handle by number, modulo the size */
+	uint64_t *map[WINDOW_LEVELS]; /* occupied places; level n+1 sums up level n */
+	uint32_t bits;                /* log2 of the size; 0: nothing allocated */
 	uint32_t max_bits;
 	uint32_t levels;
-	uint32_t base;                   /* lowest number that may be here, if count */
-	uint32_t end;                    /* one past the highest, if count */
+	uint32_t base; /* lowest number that may be here, if count */
+	uint32_t end;  /* one past the highest, if count */
 	uint32_t count;
 };
 

@@ -13,7 +13,7 @@ int batchq_init(struct batchq *q, uint32_t slots, size_t slot_size)
 {
 	assert(slots > 0 && slot_size > 0);
 
-	*q = (struct batchq){.slots = slots, .slot_size = slot_size};
+	*q = (struct batchq){ .slots = slots, .slot_size = slot_size };
 	q->room = malloc((size_t)slots * slot_size);
 	q->lens = calloc(slots, sizeof(*q->lens));
 	if (q->room && q->lens)
@@ -26,7 +26,7 @@ void batchq_fini(struct batchq *q)
 {
 	free(q->lens);
 	free(q->room);
-	*q = (struct batchq){0};
+	*q = (struct batchq){ 0 };
 }
 
 int batchq_grow(struct batchq *q, size_t slot_size)

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 struct batchq {
-	uint8_t *room;               /* owned: slots of slot_size bytes */
-	uint32_t *lens;              /* owned: one per slot */
+	uint8_t *room;  /* owned: slots of slot_size bytes */
+	uint32_t *lens; /* owned: one per slot */
 	uint32_t slots, head, used;
 	size_t slot_size;
 };

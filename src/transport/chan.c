@@ -15,7 +15,7 @@
 #include "iface.h"
 #include "loop/clock.h"
 
-#define PAYLOAD_MAX 65480        /* largest of either family, rounded down to a multiple of 8 */
+#define PAYLOAD_MAX 65480 /* largest of either family, rounded down to a multiple of 8 */
 
 static const struct chan_ops *const kinds[] = {
 	[CHAN_MCAST] = &chan_mcast_ops,
@@ -23,7 +23,7 @@ static const struct chan_ops *const kinds[] = {
 	[CHAN_TCP] = &chan_tcp_ops,
 };
 
-static const char *const status_names[] = {"DOWN", "NO-CARRIER", "RUNNING"};
+static const char *const status_names[] = { "DOWN", "NO-CARRIER", "RUNNING" };
 
 const char *chan_status_name(enum chan_status s)
 {
@@ -125,7 +125,8 @@ static void follow_mtu(struct chan *c, int mtu)
 	const bool small = mtu < CHAN_MTU_MIN;
 
 	if (small && !c->too_small)
-		log_error(c->log, "link %s: MTU %d is below %d, too small for a message: "
+		log_error(c->log,
+			  "link %s: MTU %d is below %d, too small for a message: "
 			  "used only while there is no other link",
 			  c->p.interface, mtu, CHAN_MTU_MIN);
 	else if (!small && c->too_small)
@@ -237,7 +238,7 @@ int chan_reopen(struct chan *c)
 	int rc;
 
 	if (c->dev_index <= 0)
-		c->log = NULL;                   /* said already */
+		c->log = NULL; /* said already */
 	rc = learn_interface(c);
 	if (rc)
 		lend_listener(c);
@@ -347,7 +348,7 @@ uint8_t *chan_space(struct chan *c)
 	c->stats.full++;
 	if (c->up)
 		return NULL;
-	drop_oldest(c);          /* not connected, so none is partly written */
+	drop_oldest(c); /* not connected, so none is partly written */
 	return batchq_space(&c->q);
 }
 

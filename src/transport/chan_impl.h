@@ -10,14 +10,14 @@
 
 struct chan_ops {
 	const char *name;
-	uint16_t overhead4, overhead6;   /* bytes of headers, by family */
-	unsigned int out_want;           /* always watched on the send socket */
+	uint16_t overhead4, overhead6; /* bytes of headers, by family */
+	unsigned int out_want;         /* always watched on the send socket */
 	/*
 	 * Sockets from c->p, c->up when sending can begin; logs its reasons. What
 	 * it opened is closed by the caller on error, and before it is called again.
 	 */
 	int (*open)(struct chan *c);
-	void (*fini)(struct chan *c);    /* free what open() allocated */
+	void (*fini)(struct chan *c); /* free what open() allocated */
 	/* Send from the queue's head as far as possible; c->up holds. */
 	void (*send)(struct chan *c);
 	size_t (*recv)(struct chan *c, struct chan_msg *v, size_t max);
@@ -26,35 +26,35 @@ struct chan_ops {
 	tick_t (*deadline)(const struct chan *c);
 	void (*tick)(struct chan *c, tick_t now);
 	void (*nudge)(struct chan *c);
-	void (*restart)(struct chan *c);         /* cut the send connection */
+	void (*restart)(struct chan *c); /* cut the send connection */
 	void (*reset_input)(struct chan *c);
 };
 
 extern const struct chan_ops chan_udp_ops, chan_mcast_ops, chan_tcp_ops;
 
-struct chan_rx;                      /* receive buffers, see dgram.c */
-struct tcp;                          /* connections, see tcp.c */
+struct chan_rx; /* receive buffers, see dgram.c */
+struct tcp;     /* connections, see tcp.c */
 
 struct chan {
 	const struct chan_ops *ops;
 	struct chan_params p;
-	const struct log *log;       /* borrowed */
-	int fd[CHAN_SLOTS];          /* -1 = none */
+	const struct log *log; /* borrowed */
+	int fd[CHAN_SLOTS];    /* -1 = none */
 	unsigned int want[CHAN_SLOTS];
 	chan_watch_fn watch;
 	void *watch_ctx;
-	bool up;                     /* what is queued can be sent */
-	int dev_index;               /* of p.interface */
-	int ifindex;                 /* the same; multicast: where the group is joined */
-	int arrival;                 /* what comes in elsewhere is refused; 0: nothing is */
-	bool too_small;              /* the MTU, since the link was opened */
-	size_t payload;              /* bytes per datagram now */
-	struct sockaddr_storage to;  /* where datagrams go */
+	bool up;                    /* what is queued can be sent */
+	int dev_index;              /* of p.interface */
+	int ifindex;                /* the same; multicast: where the group is joined */
+	int arrival;                /* what comes in elsewhere is refused; 0: nothing is */
+	bool too_small;             /* the MTU, since the link was opened */
+	size_t payload;             /* bytes per datagram now */
+	struct sockaddr_storage to; /* where datagrams go */
 	socklen_t to_len;
 	struct batchq q;
-	struct chan *ring;           /* the next that shares the listener; alone: itself */
-	struct chan_rx *rx;          /* owned */
-	struct tcp *tcp;             /* owned */
+	struct chan *ring;  /* the next that shares the listener; alone: itself */
+	struct chan_rx *rx; /* owned */
+	struct tcp *tcp;    /* owned */
 	struct chan_stats stats;
 	struct ratelim say_refused, say_error;
 };

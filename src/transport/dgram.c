@@ -5,7 +5,7 @@
  * would have done. Received datagrams pass the source check here, so that
  * nothing of a stranger reaches the engine (weakness W1 of the reference).
  */
-#define _GNU_SOURCE     /* sendmmsg(), recvmmsg(), struct in6_pktinfo */
+#define _GNU_SOURCE /* sendmmsg(), recvmmsg(), struct in6_pktinfo */
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,8 +17,8 @@
 #include "loop/clock.h"
 #include "sock.h"
 
-#define RX_SIZE    65536         /* no datagram is longer */
-#define RX_CONTROL 64            /* room for the packet information of either family */
+#define RX_SIZE    65536 /* no datagram is longer */
+#define RX_CONTROL 64    /* room for the packet information of either family */
 
 struct rx_meta {
 	struct sockaddr_storage from;
@@ -66,7 +66,7 @@ void dgram_fini(struct chan *c)
 static int no_checksum(const struct chan *c)
 {
 	if (!c->p.no_checksum || c->p.local.family != AF_INET)
-		return 0;        /* IPv6 does not allow to go without (RFC 8200, 8.1) */
+		return 0; /* IPv6 does not allow to go without (RFC 8200, 8.1) */
 	return sock_option(c, c->fd[CHAN_OUT], SOL_SOCKET, SO_NO_CHECK, 1,
 			   "cannot leave out checksums");
 }
@@ -187,7 +187,7 @@ size_t dgram_recv(struct chan *c, struct chan_msg *v, size_t max)
 	size_t n = 0;
 	int got;
 
-	for (size_t i = 0; i < max; i++) {       /* the system overwrites these */
+	for (size_t i = 0; i < max; i++) { /* the system overwrites these */
 		rx->msgs[i].msg_hdr.msg_namelen = sizeof(rx->meta[i].from);
 		rx->msgs[i].msg_hdr.msg_controllen = sizeof(rx->meta[i].control);
 	}

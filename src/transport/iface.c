@@ -45,8 +45,8 @@ static bool is_addr(const struct ifaddrs *i, const struct chan_addr *a)
 
 	if (!i->ifa_addr || i->ifa_addr->sa_family != a->family)
 		return false;
-	memcpy(&ss, i->ifa_addr, a->family == AF_INET ? sizeof(struct sockaddr_in) :
-	       sizeof(struct sockaddr_in6));
+	memcpy(&ss, i->ifa_addr,
+	       a->family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 	sock_addr_get(&ss, &own);
 	return chan_addr_equal(&own, a);
 }

@@ -19,21 +19,21 @@
 
 #define WATCHED_MAX 8
 #define RX_SIZE     32768
-#define READS       32               /* per wake-up */
+#define READS       32 /* per wake-up */
 
 struct ifmon {
 	int fd;
 	size_t n;
 	struct {
 		char name[IFNAMSIZ];
-		int index;               /* negative: there is none */
+		int index; /* negative: there is none */
 	} watched[WATCHED_MAX];
 	_Alignas(struct nlmsghdr) uint8_t buf[RX_SIZE];
 };
 
 int ifmon_open(struct ifmon **out)
 {
-	struct sockaddr_nl own = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	struct ifmon *m = calloc(1, sizeof(*m));
 	int rc = 0;
 
@@ -78,7 +78,8 @@ static const char *name_in(const struct nlmsghdr *h)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct ifinfomsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct ifinfomsg))
+	{
 		if (mnl_attr_get_type(a) == IFLA_IFNAME &&
 		    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
 			return mnl_attr_get_str(a);
@@ -122,19 +123,21 @@ bool ifmon_read(struct ifmon *m)
 	bool ours = false;
 
 	for (int i = 0; i < READS; i++) {
-		struct sockaddr_nl from = {0};
-		struct iovec iov = {m->buf, sizeof(m->buf)};
-		struct msghdr h = {.msg_name = &from, .msg_namelen = sizeof(from),
-				   .msg_iov = &iov, .msg_iovlen = 1};
+		struct sockaddr_nl from = { 0 };
+		struct iovec iov = { m->buf, sizeof(m->buf) };
+		struct msghdr h = { .msg_name = &from,
+				    .msg_namelen = sizeof(from),
+				    .msg_iov = &iov,
+				    .msg_iovlen = 1 };
 		ssize_t n = recvmsg(m->fd, &h, 0);
 
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			break;
 		if (n < 0)
-			ours |= errno == ENOBUFS;        /* we do not know what, so look */
+			ours |= errno == ENOBUFS; /* we do not know what, so look */
 		else if (h.msg_flags & MSG_TRUNC)
 			ours = true;
-		else if (from.nl_pid == 0)               /* from the kernel, not a program */
+		else if (from.nl_pid == 0) /* from the kernel, not a program */
 			ours |= look(m, (size_t)n);
 	}
 	return ours;

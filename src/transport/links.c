@@ -17,7 +17,7 @@
 #include "pick.h"
 #include "transport/links.h"
 
-#define RETRY TICK_SEC       /* to open a link again, or to look without being told */
+#define RETRY TICK_SEC /* to open a link again, or to look without being told */
 
 struct link {
 	struct links *all;
@@ -28,17 +28,17 @@ struct link {
 struct links {
 	size_t n;
 	const struct log *log;
-	struct loop *loop;           /* NULL = not started */
+	struct loop *loop; /* NULL = not started */
 	size_t budget;
 	links_input_fn fn;
 	void *ctx;
 	struct loop_timer timer;
 	struct pick pick;
-	bool drops_copies;           /* the peer, see links_set_peer() */
-	struct ifmon *ifmon;         /* NULL: not to be had, we look every second */
+	bool drops_copies;   /* the peer, see links_set_peer() */
+	struct ifmon *ifmon; /* NULL: not to be had, we look every second */
 	struct loop_io ifmon_io;
-	tick_t look_at;              /* look at the interfaces again */
-	bool none_told;              /* that no link is usable */
+	tick_t look_at; /* look at the interfaces again */
+	bool none_told; /* that no link is usable */
 	struct link link[LINKS_MAX];
 };
 
@@ -299,7 +299,9 @@ static void on_listen(void *ctx, unsigned int ready)
 static void on_watch(void *ctx, enum chan_slot slot, int fd, unsigned int want)
 {
 	static void (*const fns[])(void *, unsigned int) = {
-		[CHAN_IN] = on_in, [CHAN_NEXT] = on_next, [CHAN_OUT] = on_out,
+		[CHAN_IN] = on_in,
+		[CHAN_NEXT] = on_next,
+		[CHAN_OUT] = on_out,
 		[CHAN_LISTEN] = on_listen,
 	};
 	struct link *k = ctx;

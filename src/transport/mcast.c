@@ -37,15 +37,17 @@ static int pick_interface(struct chan *c)
 	if (index < 0)
 		return chan_fail(c, index, "IPv4_interface is not a local address");
 	if (index != c->ifindex)
-		log_warning(c->log, "link %s: IPv4_interface is an address of another interface, "
-			    "the group is joined there", c->p.interface);
+		log_warning(c->log,
+			    "link %s: IPv4_interface is an address of another interface, "
+			    "the group is joined there",
+			    c->p.interface);
 	c->ifindex = index;
 	return 0;
 }
 
 static int join4(const struct chan *c)
 {
-	struct ip_mreqn m = {.imr_ifindex = c->ifindex};
+	struct ip_mreqn m = { .imr_ifindex = c->ifindex };
 
 	memcpy(&m.imr_multiaddr, c->p.local.b, sizeof(m.imr_multiaddr));
 	if (setsockopt(c->fd[CHAN_IN], IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)) < 0)
@@ -57,7 +59,7 @@ static int join4(const struct chan *c)
 
 static int join6(const struct chan *c)
 {
-	struct ipv6_mreq m = {.ipv6mr_interface = (unsigned int)c->ifindex};
+	struct ipv6_mreq m = { .ipv6mr_interface = (unsigned int)c->ifindex };
 
 	memcpy(&m.ipv6mr_multiaddr, c->p.local.b, sizeof(m.ipv6mr_multiaddr));
 	if (setsockopt(c->fd[CHAN_IN], IPPROTO_IPV6, IPV6_JOIN_GROUP, &m, sizeof(m)) < 0)
@@ -73,15 +75,15 @@ struct option {
 };
 
 static const struct option options4[] = {
-	{true, IPPROTO_IP, IP_MULTICAST_LOOP, 0, "cannot switch multicast loop off"},
-	{true, IPPROTO_IP, IP_MULTICAST_TTL, 1, "cannot set the multicast TTL"},
-	{false, SOL_SOCKET, SO_REUSEADDR, 1, "cannot share the group's port"},
+	{ true, IPPROTO_IP, IP_MULTICAST_LOOP, 0, "cannot switch multicast loop off" },
+	{ true, IPPROTO_IP, IP_MULTICAST_TTL, 1, "cannot set the multicast TTL" },
+	{ false, SOL_SOCKET, SO_REUSEADDR, 1, "cannot share the group's port" },
 };
 
 static const struct option options6[] = {
-	{true, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "cannot switch multicast loop off"},
-	{true, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, "cannot set the multicast hop limit"},
-	{false, SOL_SOCKET, SO_REUSEADDR, 1, "cannot share the group's port"},
+	{ true, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "cannot switch multicast loop off" },
+	{ true, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, "cannot set the multicast hop limit" },
+	{ false, SOL_SOCKET, SO_REUSEADDR, 1, "cannot share the group's port" },
 };
 
 static int set_options(const struct chan *c)
@@ -119,8 +121,8 @@ static int mcast_open(struct chan *c)
 
 const struct chan_ops chan_mcast_ops = {
 	.name = "multicast",
-	.overhead4 = 28,         /* IP and UDP headers */
-	.overhead6 = 48,         /* W19: the reference takes 28 here too */
+	.overhead4 = 28, /* IP and UDP headers */
+	.overhead6 = 48, /* W19: the reference takes 28 here too */
 	.open = mcast_open,
 	.fini = dgram_fini,
 	.send = dgram_send,

@@ -28,12 +28,12 @@
 #include "pick.h"
 
 #define HOLD_MIN   (50 * TICK_MSEC)
-#define HOLD_MORE  (450u)                /* ms, random, on top */
-#define PATIENCE   (60 * TICK_SEC)       /* largest */
-#define HOME_RUNS  (5 * TICK_SEC)        /* so long before we return to it */
-#define HOME_QUIET (10 * TICK_SEC)       /* when it was left for silence */
+#define HOLD_MORE  (450u)          /* ms, random, on top */
+#define PATIENCE   (60 * TICK_SEC) /* largest */
+#define HOME_RUNS  (5 * TICK_SEC)  /* so long before we return to it */
+#define HOME_QUIET (10 * TICK_SEC) /* when it was left for silence */
 #define HOME_MAX   (300 * TICK_SEC)
-#define ATTEMPT    (2500 * TICK_MSEC)    /* a peer says something each second */
+#define ATTEMPT    (2500 * TICK_MSEC) /* a peer says something each second */
 
 void pick_init(struct pick *p, size_t n, size_t first, uint64_t seed, tick_t now)
 {
@@ -44,7 +44,7 @@ void pick_init(struct pick *p, size_t n, size_t first, uint64_t seed, tick_t now
 	p->current = first;
 	p->last = first;
 	for (size_t i = 0; i < n; i++)
-		p->link[i] = (struct pick_link){.usable = true, .ready = true};
+		p->link[i] = (struct pick_link){ .usable = true, .ready = true };
 	rng_seed(&p->rng, seed);
 	p->quiet_from = now;
 	p->home = PICK_NONE;
@@ -114,7 +114,7 @@ static enum pick_move lost(struct pick *p, tick_t now)
 
 	if (p->from != PICK_NONE) {
 		attempt_failed(p, now);
-		p->home_at = TICK_NEVER;         /* not before it runs again */
+		p->home_at = TICK_NEVER; /* not before it runs again */
 		return PICK_FAILED;
 	}
 	to = next_link(p, true);
@@ -149,7 +149,7 @@ enum pick_move pick_usable(struct pick *p, size_t i, bool usable, tick_t now)
 		return found(p, i, now);
 	if (i == p->home && p->from == PICK_NONE)
 		p->home_at = TICK_NEVER;
-	if (i == p->from) {                      /* no way back: home it is */
+	if (i == p->from) { /* no way back: home it is */
 		p->from = PICK_NONE;
 		p->home = PICK_NONE;
 	}
@@ -170,9 +170,9 @@ static void heard_here(struct pick *p, tick_t now)
 	p->quiet_from = now;
 	if (p->from == PICK_NONE)
 		return;
-	p->from = PICK_NONE;                     /* the peer followed us home */
+	p->from = PICK_NONE; /* the peer followed us home */
 	p->home = PICK_NONE;
-	p->hold = tick_add(now, ATTEMPT / 2);    /* while it doubles, if it came by itself */
+	p->hold = tick_add(now, ATTEMPT / 2); /* while it doubles, if it came by itself */
 }
 
 enum pick_move pick_heard(struct pick *p, size_t i, tick_t now)
@@ -186,7 +186,7 @@ enum pick_move pick_heard(struct pick *p, size_t i, tick_t now)
 		return PICK_STAYS;
 	}
 	if (!p->link[i].usable || i == p->from || now < p->hold)
-		return PICK_STAYS;       /* still on its way, or not followed yet */
+		return PICK_STAYS; /* still on its way, or not followed yet */
 	if (p->from != PICK_NONE)
 		p->home_at = tick_add(now, p->home_wait);
 	move(p, i, now);
@@ -232,10 +232,10 @@ static enum pick_move go_home(struct pick *p, tick_t now)
 	const bool alive = tick_since(now, p->quiet_from) < p->silence;
 
 	if (p->silence && (!alive || !p->link[p->home].ready)) {
-		p->home_at = tick_add(now, TICK_SEC);    /* no use now */
+		p->home_at = tick_add(now, TICK_SEC); /* no use now */
 		return PICK_STAYS;
 	}
-	if (!p->silence) {                       /* nobody would confirm it: it runs, so go */
+	if (!p->silence) { /* nobody would confirm it: it runs, so go */
 		move(p, p->home, now);
 		return PICK_BACK;
 	}

@@ -8,37 +8,37 @@
 #include "base/rand.h"
 #include "base/tick.h"
 
-#define PICK_MAX 4
+#define PICK_MAX  4
 #define PICK_NONE SIZE_MAX
 
 struct pick_link {
-	bool usable;             /* its interface runs */
-	bool ready;              /* what is sent can leave at once (TCP: connected) */
+	bool usable; /* its interface runs */
+	bool ready;  /* what is sent can leave at once (TCP: connected) */
 };
 
 struct pick {
-	size_t n, current, last;         /* last: the current one before */
+	size_t n, current, last; /* last: the current one before */
 	struct pick_link link[PICK_MAX];
-	tick_t silence;          /* 0: silence means nothing */
+	tick_t silence; /* 0: silence means nothing */
 	struct rng rng;
-	tick_t quiet_from;       /* nothing heard on the current link since */
-	tick_t patience;         /* before silence is a reason to move */
-	size_t tried;            /* links left for silence since anything was heard */
-	tick_t hold;             /* not led away by the peer before */
-	size_t home;             /* the link left although nobody led us away */
-	tick_t home_at, home_wait;       /* the next attempt to return, and the pause after it */
-	size_t from;             /* attempt under way: the link used until now */
+	tick_t quiet_from;         /* nothing heard on the current link since */
+	tick_t patience;           /* before silence is a reason to move */
+	size_t tried;              /* links left for silence since anything was heard */
+	tick_t hold;               /* not led away by the peer before */
+	size_t home;               /* the link left although nobody led us away */
+	tick_t home_at, home_wait; /* the next attempt to return, and the pause after it */
+	size_t from;               /* attempt under way: the link used until now */
 	tick_t from_end;
 };
 
 /* Why the current link is another one now. */
 enum pick_move {
 	PICK_STAYS,
-	PICK_FAILED,             /* the old one does not run */
-	PICK_SILENT,             /* nothing was heard on the old one */
-	PICK_HEARD,              /* the peer uses the new one */
-	PICK_BACK,               /* the old one stood in for the new one */
-	PICK_VAIN,               /* the attempt to return to the old one failed */
+	PICK_FAILED, /* the old one does not run */
+	PICK_SILENT, /* nothing was heard on the old one */
+	PICK_HEARD,  /* the peer uses the new one */
+	PICK_BACK,   /* the old one stood in for the new one */
+	PICK_VAIN,   /* the attempt to return to the old one failed */
 };
 
 /* All links are usable and ready at first. */

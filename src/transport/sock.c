@@ -2,7 +2,7 @@
 /*
  * Addresses, options and buffers of sockets, the same for datagrams and TCP.
  */
-#define _GNU_SOURCE     /* struct in6_pktinfo */
+#define _GNU_SOURCE /* struct in6_pktinfo */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -109,10 +109,12 @@ void sock_expect_arrival(struct chan *c)
 		return;
 	}
 	if (iface_index_of(&c->p.local) < 0)
-		return;                  /* of none, and yet ours: the network 127.0.0.0/8 */
+		return; /* of none, and yet ours: the network 127.0.0.0/8 */
 	chan_addr_text(&c->p.local, text);
-	log_warning(c->log, "link %s: %s is an address of another interface, so it is not checked "
-		    "where the peer's messages come in", c->p.interface, text);
+	log_warning(c->log,
+		    "link %s: %s is an address of another interface, so it is not checked "
+		    "where the peer's messages come in",
+		    c->p.interface, text);
 }
 
 int sock_tell_arrival(const struct chan *c, int fd)
@@ -148,7 +150,7 @@ int sock_arrival_tcp(const struct chan *c, int fd)
 {
 	const bool v4 = c->p.local.family == AF_INET;
 	_Alignas(struct cmsghdr) uint8_t control[512];
-	struct msghdr h = {.msg_control = control};
+	struct msghdr h = { .msg_control = control };
 	socklen_t len = sizeof(control);
 
 	if (sock_tell_arrival(c, fd) < 0 ||

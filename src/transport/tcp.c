@@ -25,7 +25,7 @@
  * the peer is read when the first has nothing more (W22). Links to several peers
  * can share a listener: the source of a connection tells whose it is.
  */
-#define _GNU_SOURCE     /* accept4() */
+#define _GNU_SOURCE /* accept4() */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -38,14 +38,14 @@
 
 #define RX_SIZE      65536
 #define BACKLOG      8
-#define ACCEPT_BATCH 8               /* per wake-up */
-#define ACCEPT_PAUSE TICK_SEC        /* when the system has no descriptor for us */
+#define ACCEPT_BATCH 8        /* per wake-up */
+#define ACCEPT_PAUSE TICK_SEC /* when the system has no descriptor for us */
 #define PAUSE_MIN    (200 * TICK_MSEC)
 #define PAUSE_MAX    (5 * TICK_SEC)
-#define CONNECT_TIME (2 * TICK_SEC)  /* of one attempt: a SYN and its repetition */
-#define LASTS        (2 * TICK_SEC)  /* a connection that lives so long was a success */
-#define DEAD_MS      10000           /* what was written is not acknowledged */
-#define KEEP_IDLE    3               /* s; with the next two: dead after 9 s of silence */
+#define CONNECT_TIME (2 * TICK_SEC) /* of one attempt: a SYN and its repetition */
+#define LASTS        (2 * TICK_SEC) /* a connection that lives so long was a success */
+#define DEAD_MS      10000          /* what was written is not acknowledged */
+#define KEEP_IDLE    3              /* s; with the next two: dead after 9 s of silence */
 #define KEEP_STEP    2
 #define KEEP_TRIES   3
 
@@ -54,13 +54,13 @@ enum client_event { EV_TIME, EV_PEER, EV_UP, EV_DOWN };
 
 struct tcp {
 	enum client_state state;
-	tick_t at;                   /* EV_TIME */
-	tick_t tried;                /* start of the last attempt */
-	tick_t pause;                /* before the next one */
-	bool told;                   /* that the peer cannot be reached */
-	size_t sent;                 /* bytes of the first batch already written */
-	tick_t listen_at;            /* look at the listener again */
-	uint32_t epoch;              /* of the connection we read */
+	tick_t at;        /* EV_TIME */
+	tick_t tried;     /* start of the last attempt */
+	tick_t pause;     /* before the next one */
+	bool told;        /* that the peer cannot be reached */
+	size_t sent;      /* bytes of the first batch already written */
+	tick_t listen_at; /* look at the listener again */
+	uint32_t epoch;   /* of the connection we read */
 	uint8_t buf[RX_SIZE];
 };
 
@@ -222,10 +222,10 @@ static void tcp_nudge(struct chan *c)
 
 static void tcp_restart(struct chan *c)
 {
-	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
 	if (c->tcp->state != CLIENT_UP || c->fd[CHAN_OUT] < 0)
-		return;                  /* not connected, or closed by a failed chan_reopen() */
+		return; /* not connected, or closed by a failed chan_reopen() */
 	if (setsockopt(c->fd[CHAN_OUT], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0)
 		chan_fail(c, -errno, "cannot cut the connection");
 	client_event(c, EV_DOWN, -ECONNABORTED);
@@ -264,7 +264,7 @@ static void tcp_send(struct chan *c)
 	struct iovec iov[CHAN_BATCH];
 
 	while (c->up && c->q.used > 0) {
-		struct msghdr h = {.msg_iov = iov, .msg_iovlen = fill_iov(c, iov)};
+		struct msghdr h = { .msg_iov = iov, .msg_iovlen = fill_iov(c, iov) };
 		ssize_t n = sendmsg(c->fd[CHAN_OUT], &h, MSG_NOSIGNAL);
 
 		if (n >= 0)
@@ -357,8 +357,8 @@ static bool accept_one(struct chan *c)
 		return false;
 	c->stats.errors_in++;
 	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-		return true;             /* that connection has gone, the next may be good */
-	chan_want(c, CHAN_LISTEN, 0);    /* or it would wake us at once, again and again */
+		return true;          /* that connection has gone, the next may be good */
+	chan_want(c, CHAN_LISTEN, 0); /* or it would wake us at once, again and again */
 	c->tcp->listen_at = tick_add(clock_now(), ACCEPT_PAUSE);
 	return false;
 }
@@ -404,13 +404,15 @@ static size_t tcp_recv(struct chan *c, struct chan_msg *v, size_t max)
 {
 	struct tcp *t = c->tcp;
 
-	(void)max;               /* there is one buffer */
+	(void)max; /* there is one buffer */
 	while (c->fd[CHAN_IN] >= 0) {
 		ssize_t n = recv(c->fd[CHAN_IN], t->buf, sizeof(t->buf), 0);
 
 		if (n > 0) {
-			*v = (struct chan_msg){.data = t->buf, .len = (size_t)n,
-					       .from = c->p.peer, .epoch = t->epoch};
+			*v = (struct chan_msg){ .data = t->buf,
+						.len = (size_t)n,
+						.from = c->p.peer,
+						.epoch = t->epoch };
 			c->stats.packets_in++;
 			c->stats.bytes_in += (uint64_t)n;
 			return 1;
@@ -508,7 +510,7 @@ static void tcp_ready(struct chan *c, enum chan_slot slot, unsigned int ready)
 static tick_t tcp_deadline(const struct chan *c)
 {
 	if (c->dev_index <= 0)
-		return TICK_NEVER;       /* closed by a failed chan_reopen() */
+		return TICK_NEVER; /* closed by a failed chan_reopen() */
 	return tick_min(c->tcp->at, c->tcp->listen_at);
 }
 
@@ -526,9 +528,9 @@ static void tcp_tick(struct chan *c, tick_t now)
 
 const struct chan_ops chan_tcp_ops = {
 	.name = "TCP",
-	.overhead4 = 40,         /* IP and TCP headers */
-	.overhead6 = 60,         /* W19 */
-	.out_want = LOOP_READ,   /* the end of the connection */
+	.overhead4 = 40,       /* IP and TCP headers */
+	.overhead6 = 60,       /* W19 */
+	.out_want = LOOP_READ, /* the end of the connection */
 	.open = tcp_open,
 	.fini = tcp_fini,
 	.send = tcp_send,

@@ -55,8 +55,8 @@ static int udp_open(struct chan *c)
 
 const struct chan_ops chan_udp_ops = {
 	.name = "UDP",
-	.overhead4 = 28,         /* IP and UDP headers */
-	.overhead6 = 48,         /* W19: the reference takes 28 here too */
+	.overhead4 = 28, /* IP and UDP headers */
+	.overhead6 = 48, /* W19: the reference takes 28 here too */
 	.open = udp_open,
 	.fini = dgram_fini,
 	.send = dgram_send,

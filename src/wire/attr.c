@@ -66,7 +66,7 @@ static bool read_one(const struct attr_table *t, struct attr_in *a, struct buf *
 	if (!row->get(a, row, &payload))
 		return false;
 
-	pad = -size & 3;         /* the last attribute may come without */
+	pad = -size & 3; /* the last attribute may come without */
 	buf_take(b, pad < buf_left(b) ? pad : buf_left(b));
 	return buf_ok(b);
 }
@@ -225,20 +225,20 @@ bool attr_get_text(struct attr_in *a, const struct attr *row, struct buf *in)
 	if (len)
 		memcpy(text, p, len);
 	else
-		a->seen &= ~SEEN(row->id);       /* an empty name is no name */
+		a->seen &= ~SEEN(row->id); /* an empty name is no name */
 	return true;
 }
 
 void attr_put8(const struct attr_out *a, const struct attr *row, struct buf *out)
 {
 	attr_head(out, row, 1);
-	buf_put32(out, (uint32_t)*(const uint8_t *)out_value(a, row) << 24);
+	buf_put32(out, (uint32_t) * (const uint8_t *)out_value(a, row) << 24);
 }
 
 void attr_put16(const struct attr_out *a, const struct attr *row, struct buf *out)
 {
 	attr_head(out, row, 2);
-	buf_put32(out, (uint32_t)*(const uint16_t *)out_value(a, row) << 16);
+	buf_put32(out, (uint32_t) * (const uint16_t *)out_value(a, row) << 16);
 }
 
 void attr_put32(const struct attr_out *a, const struct attr *row, struct buf *out)

@@ -19,7 +19,7 @@
 #include "wire/codec.h"
 
 /* Facts on top of "has". */
-#define FACT_PROTO   (1ull << 32)    /* layer 4 protocol known */
+#define FACT_PROTO   (1ull << 32) /* layer 4 protocol known */
 #define FACT_IP4     (1ull << 33)
 #define FACT_IP6     (1ull << 34)
 #define FACT_MASTER4 (1ull << 35)
@@ -27,17 +27,17 @@
 #define FACT_MASK4   (1ull << 37)
 #define FACT_MASK6   (1ull << 38)
 #define FACT_NAT4    (1ull << 39)
-#define FACT_PORTS   (1ull << 40)    /* protocol whose ports are transmitted */
+#define FACT_PORTS   (1ull << 40) /* protocol whose ports are transmitted */
 #define FACT_TCP     (1ull << 41)
 #define FACT_SCTP    (1ull << 42)
 #define FACT_DCCP    (1ull << 43)
-#define FACT_ICMP    (1ull << 44)    /* also ICMPv6 */
-#define FACT_KEYS    (1ull << 45)    /* GRE keys, UDPlite ports: not in version 1 */
-#define FACT_EXTRAS  (1ull << 46)    /* the receiver takes what is not in version 1 */
-#define FACT_XSPAT   (1ull << 47)    /* translated id or key of such a protocol */
+#define FACT_ICMP    (1ull << 44) /* also ICMPv6 */
+#define FACT_KEYS    (1ull << 45) /* GRE keys, UDPlite ports: not in version 1 */
+#define FACT_EXTRAS  (1ull << 46) /* the receiver takes what is not in version 1 */
+#define FACT_XSPAT   (1ull << 47) /* translated id or key of such a protocol */
 #define FACT_XDPAT   (1ull << 48)
-#define FACT_XHELPER (1ull << 49)    /* a helper name too long for version 1 */
-#define FACT_NAT6    (1ull << 50)    /* not in version 1 */
+#define FACT_XHELPER (1ull << 49) /* a helper name too long for version 1 */
+#define FACT_NAT6    (1ull << 50) /* not in version 1 */
 
 /* Set of attribute numbers; all are below 64. */
 #define SEEN(id) (1ull << (id))
@@ -46,25 +46,25 @@
 #define WIRE_HELPER_SIZE 12
 
 struct attr_in {
-	void *obj;                   /* being filled */
-	uint64_t seen;               /* numbers read so far */
-	uint16_t icmp_id;            /* apart from the ports: a stray one must not hurt them */
-	bool swapped_be;             /* see struct wire_params */
+	void *obj;        /* being filled */
+	uint64_t seen;    /* numbers read so far */
+	uint16_t icmp_id; /* apart from the ports: a stray one must not hurt them */
+	bool swapped_be;  /* see struct wire_params */
 };
 
 struct attr_out {
 	const void *obj;
 	uint64_t facts;
-	struct flow_nat nat;         /* flows: translations in either form */
+	struct flow_nat nat; /* flows: translations in either form */
 	bool swapped_be;
 };
 
 struct attr {
 	uint8_t id;
-	uint16_t min, max;           /* payload bytes accepted */
-	uint16_t at;                 /* offset of the value in the object */
-	uint64_t need;               /* facts that make it sent */
-	uint64_t voids;              /* others sharing the place, unseen from here on */
+	uint16_t min, max; /* payload bytes accepted */
+	uint16_t at;       /* offset of the value in the object */
+	uint64_t need;     /* facts that make it sent */
+	uint64_t voids;    /* others sharing the place, unseen from here on */
 	/* Read the payload, all of "in". False: malformed. */
 	bool (*get)(struct attr_in *a, const struct attr *row, struct buf *in);
 	/* Write the attribute, header and padding included. */
@@ -73,7 +73,7 @@ struct attr {
 
 struct attr_table {
 	const struct attr *rows;
-	const uint8_t *row_of;       /* by number: row + 1, 0 = no such attribute */
+	const uint8_t *row_of; /* by number: row + 1, 0 = no such attribute */
 	uint8_t nrows, nids;
 };
 

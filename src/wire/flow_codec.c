@@ -13,10 +13,10 @@
 #include "attr.h"
 #include "base/err.h"
 
-#define LABELS_SIZE   1024      /* what peers may send; kernels have 16 bytes */
-#define WSCALE_MAX    14        /* RFC 7323, 2.3 */
-#define SCTP_LAST     8         /* highest states (uapi nf_conntrack_sctp.h, _dccp.h) */
-#define DCCP_LAST     7
+#define LABELS_SIZE 1024 /* what peers may send; kernels have 16 bytes */
+#define WSCALE_MAX  14   /* RFC 7323, 2.3 */
+#define SCTP_LAST   8    /* highest states (uapi nf_conntrack_sctp.h, _dccp.h) */
+#define DCCP_LAST   7
 
 /* ---- values that only flows have ---- */
 
@@ -103,7 +103,7 @@ static bool get_labels(struct attr_in *a, const struct attr *row, struct buf *in
 	size_t words = buf_left(in) / 4;
 
 	if (words == 0 || buf_left(in) % 4 != 0) {
-		a->seen &= ~SEEN(row->id);       /* ignored, as by existing peers */
+		a->seen &= ~SEEN(row->id); /* ignored, as by existing peers */
 		return true;
 	}
 	for (size_t i = 0; i < FLOW_LABEL_WORDS; i++)
@@ -183,114 +183,112 @@ static void put_tcp_flags(const struct attr_out *a, const struct attr *row, stru
  * what must hold to send it, which others sharing that place a received one
  * makes unseen, reader, writer.
  */
-#define FLOW_ATTRS(X) \
-	X(0, 8, 8, AT(orig), FACT_IP4, 0, attr_get_pair4, attr_put_pair4) \
-	X(1, 32, 32, AT(orig), FACT_IP6, 0, attr_get_pair6, attr_put_pair6) \
-	X(5, 4, 4, AT(status), FLOW_HAS_STATUS, 0, attr_get32, attr_put32) \
-	X(2, 1, 1, AT(orig), FACT_PROTO, 0, attr_get_proto, attr_put_proto) \
-	X(3, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_PORTS, SEEN(48), \
-	  attr_get_ports, attr_put_ports) \
-	X(22, 1, 1, AT(orig.icmp_type), FLOW_HAS_ICMP | FACT_ICMP, 0, attr_get8, attr_put8) \
-	X(23, 1, 1, AT(orig.icmp_code), FLOW_HAS_ICMP | FACT_ICMP, 0, attr_get8, attr_put8) \
-	X(24, 2, 2, 0, FLOW_HAS_ICMP | FACT_ICMP, 0, get_icmp_id, put_icmp_id) \
-	X(4, 1, 1, AT(state), FLOW_HAS_STATE | FACT_TCP, STATES, attr_get8, attr_put8) \
-	X(25, 1, 1, AT(wscale[0]), FLOW_HAS_STATE | FLOW_HAS_WSCALE | FACT_TCP, 0, \
-	  attr_get8, attr_put8) \
-	X(26, 1, 1, AT(wscale[1]), FLOW_HAS_STATE | FLOW_HAS_WSCALE | FACT_TCP, 0, \
-	  attr_get8, attr_put8) \
-	X(17, 1, 1, AT(state), FLOW_HAS_STATE | FACT_SCTP, STATES, attr_get8, attr_put8) \
-	X(18, 4, 4, AT(vtag[0]), FLOW_HAS_STATE | FLOW_HAS_VTAG | FACT_SCTP, 0, \
-	  attr_get32, attr_put32) \
-	X(19, 4, 4, AT(vtag[1]), FLOW_HAS_STATE | FLOW_HAS_VTAG | FACT_SCTP, 0, \
-	  attr_get32, attr_put32) \
-	X(20, 1, 1, AT(state), FLOW_HAS_STATE | FACT_DCCP, STATES, attr_get8, attr_put8) \
-	X(21, 1, 1, AT(dccp_role), FLOW_HAS_STATE | FLOW_HAS_DCCP_ROLE | FACT_DCCP, 0, \
-	  attr_get8, attr_put8) \
-	X(6, 4, 4, AT(timeout), FLOW_HAS_TIMEOUT, 0, attr_get32, attr_put32) \
-	X(7, 4, 4, AT(mark), FLOW_HAS_MARK, 0, attr_get32, attr_put32) \
-	X(8, 8, 8, AT(master), FLOW_HAS_MASTER | FACT_MASTER4, 0, \
-	  attr_get_pair4, attr_put_pair4) \
-	X(9, 32, 32, AT(master), FLOW_HAS_MASTER | FACT_MASTER6, 0, \
-	  attr_get_pair6, attr_put_pair6) \
-	X(10, 1, 1, AT(master), FLOW_HAS_MASTER, 0, attr_get_proto, attr_put_proto) \
-	X(11, 4, 4, AT(master), FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS, 0, \
-	  attr_get_ports, attr_put_ports) \
-	X(12, 4, 4, AT(snat), FLOW_HAS_SNAT | FACT_IP4, SEEN(29), attr_get_addr, put_snat4) \
-	X(29, 16, 16, AT(snat), FLOW_HAS_SNAT | FACT_IP6, SEEN(12), attr_get_addr, put_snat6) \
-	X(13, 4, 4, AT(dnat), FLOW_HAS_DNAT | FACT_IP4, SEEN(30), attr_get_addr, put_dnat4) \
-	X(30, 16, 16, AT(dnat), FLOW_HAS_DNAT | FACT_IP6, SEEN(13), attr_get_addr, put_dnat6) \
-	X(14, 2, 2, AT(snat_port), FLOW_HAS_SPAT, SEEN(50), attr_get16swap, put_spat) \
-	X(15, 2, 2, AT(dnat_port), FLOW_HAS_DPAT, SEEN(51), attr_get16swap, put_dpat) \
-	X(16, 24, 24, 0, FLOW_HAS_SEQADJ, 0, get_seqadj, put_seqadj) \
-	X(27, 0, WIRE_HELPER_SIZE, AT(helper), FLOW_HAS_HELPER, SEEN(54), \
-	  attr_get_text, attr_put_text) \
-	X(28, 0, LABELS_SIZE, 0, FLOW_HAS_LABELS, 0, get_labels, put_labels) \
-	X(31, 12, 12, 0, FLOW_HAS_SYNPROXY, 0, get_synproxy, put_synproxy) \
-	X(32, 2, 2, AT(zone), FLOW_HAS_ZONE, 0, attr_get16, attr_put16) \
-	X(48, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_KEYS | FACT_EXTRAS, SEEN(3), \
-	  attr_get_ports, attr_put_ports) \
-	X(49, 2, 2, 0, FLOW_HAS_TCPFLAGS | FACT_TCP | FACT_EXTRAS, 0, \
-	  get_tcp_flags, put_tcp_flags) \
-	X(50, 2, 2, AT(snat_port), FACT_XSPAT | FACT_EXTRAS, SEEN(14), attr_get16, put_xspat) \
-	X(51, 2, 2, AT(dnat_port), FACT_XDPAT | FACT_EXTRAS, SEEN(15), attr_get16, put_xdpat) \
-	X(52, 2, 2, AT(zone_orig), FLOW_HAS_ZONE_ORIG | FACT_EXTRAS, 0, attr_get16, attr_put16) \
-	X(53, 2, 2, AT(zone_reply), FLOW_HAS_ZONE_REPLY | FACT_EXTRAS, 0, \
-	  attr_get16, attr_put16) \
-	X(54, 0, FLOW_HELPER_MAX, AT(helper), FACT_XHELPER | FACT_EXTRAS, SEEN(27), \
-	  attr_get_text, attr_put_text)
+#define FLOW_ATTRS(X)                                                                              \
+	X(0, 8, 8, AT(orig), FACT_IP4, 0, attr_get_pair4, attr_put_pair4)                          \
+	X(1, 32, 32, AT(orig), FACT_IP6, 0, attr_get_pair6, attr_put_pair6)                        \
+	X(5, 4, 4, AT(status), FLOW_HAS_STATUS, 0, attr_get32, attr_put32)                         \
+	X(2, 1, 1, AT(orig), FACT_PROTO, 0, attr_get_proto, attr_put_proto)                        \
+	X(3, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_PORTS, SEEN(48), attr_get_ports,                \
+	  attr_put_ports)                                                                          \
+	X(22, 1, 1, AT(orig.icmp_type), FLOW_HAS_ICMP | FACT_ICMP, 0, attr_get8, attr_put8)        \
+	X(23, 1, 1, AT(orig.icmp_code), FLOW_HAS_ICMP | FACT_ICMP, 0, attr_get8, attr_put8)        \
+	X(24, 2, 2, 0, FLOW_HAS_ICMP | FACT_ICMP, 0, get_icmp_id, put_icmp_id)                     \
+	X(4, 1, 1, AT(state), FLOW_HAS_STATE | FACT_TCP, STATES, attr_get8, attr_put8)             \
+	X(25, 1, 1, AT(wscale[0]), FLOW_HAS_STATE | FLOW_HAS_WSCALE | FACT_TCP, 0, attr_get8,      \
+	  attr_put8)                                                                               \
+	X(26, 1, 1, AT(wscale[1]), FLOW_HAS_STATE | FLOW_HAS_WSCALE | FACT_TCP, 0, attr_get8,      \
+	  attr_put8)                                                                               \
+	X(17, 1, 1, AT(state), FLOW_HAS_STATE | FACT_SCTP, STATES, attr_get8, attr_put8)           \
+	X(18, 4, 4, AT(vtag[0]), FLOW_HAS_STATE | FLOW_HAS_VTAG | FACT_SCTP, 0, attr_get32,        \
+	  attr_put32)                                                                              \
+	X(19, 4, 4, AT(vtag[1]), FLOW_HAS_STATE | FLOW_HAS_VTAG | FACT_SCTP, 0, attr_get32,        \
+	  attr_put32)                                                                              \
+	X(20, 1, 1, AT(state), FLOW_HAS_STATE | FACT_DCCP, STATES, attr_get8, attr_put8)           \
+	X(21, 1, 1, AT(dccp_role), FLOW_HAS_STATE | FLOW_HAS_DCCP_ROLE | FACT_DCCP, 0, attr_get8,  \
+	  attr_put8)                                                                               \
+	X(6, 4, 4, AT(timeout), FLOW_HAS_TIMEOUT, 0, attr_get32, attr_put32)                       \
+	X(7, 4, 4, AT(mark), FLOW_HAS_MARK, 0, attr_get32, attr_put32)                             \
+	X(8, 8, 8, AT(master), FLOW_HAS_MASTER | FACT_MASTER4, 0, attr_get_pair4, attr_put_pair4)  \
+	X(9, 32, 32, AT(master), FLOW_HAS_MASTER | FACT_MASTER6, 0, attr_get_pair6,                \
+	  attr_put_pair6)                                                                          \
+	X(10, 1, 1, AT(master), FLOW_HAS_MASTER, 0, attr_get_proto, attr_put_proto)                \
+	X(11, 4, 4, AT(master), FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS, 0, attr_get_ports,        \
+	  attr_put_ports)                                                                          \
+	X(12, 4, 4, AT(snat), FLOW_HAS_SNAT | FACT_IP4, SEEN(29), attr_get_addr, put_snat4)        \
+	X(29, 16, 16, AT(snat), FLOW_HAS_SNAT | FACT_IP6, SEEN(12), attr_get_addr, put_snat6)      \
+	X(13, 4, 4, AT(dnat), FLOW_HAS_DNAT | FACT_IP4, SEEN(30), attr_get_addr, put_dnat4)        \
+	X(30, 16, 16, AT(dnat), FLOW_HAS_DNAT | FACT_IP6, SEEN(13), attr_get_addr, put_dnat6)      \
+	X(14, 2, 2, AT(snat_port), FLOW_HAS_SPAT, SEEN(50), attr_get16swap, put_spat)              \
+	X(15, 2, 2, AT(dnat_port), FLOW_HAS_DPAT, SEEN(51), attr_get16swap, put_dpat)              \
+	X(16, 24, 24, 0, FLOW_HAS_SEQADJ, 0, get_seqadj, put_seqadj)                               \
+	X(27, 0, WIRE_HELPER_SIZE, AT(helper), FLOW_HAS_HELPER, SEEN(54), attr_get_text,           \
+	  attr_put_text)                                                                           \
+	X(28, 0, LABELS_SIZE, 0, FLOW_HAS_LABELS, 0, get_labels, put_labels)                       \
+	X(31, 12, 12, 0, FLOW_HAS_SYNPROXY, 0, get_synproxy, put_synproxy)                         \
+	X(32, 2, 2, AT(zone), FLOW_HAS_ZONE, 0, attr_get16, attr_put16)                            \
+	X(48, 4, 4, AT(orig), FLOW_HAS_PORTS | FACT_KEYS | FACT_EXTRAS, SEEN(3), attr_get_ports,   \
+	  attr_put_ports)                                                                          \
+	X(49, 2, 2, 0, FLOW_HAS_TCPFLAGS | FACT_TCP | FACT_EXTRAS, 0, get_tcp_flags,               \
+	  put_tcp_flags)                                                                           \
+	X(50, 2, 2, AT(snat_port), FACT_XSPAT | FACT_EXTRAS, SEEN(14), attr_get16, put_xspat)      \
+	X(51, 2, 2, AT(dnat_port), FACT_XDPAT | FACT_EXTRAS, SEEN(15), attr_get16, put_xdpat)      \
+	X(52, 2, 2, AT(zone_orig), FLOW_HAS_ZONE_ORIG | FACT_EXTRAS, 0, attr_get16, attr_put16)    \
+	X(53, 2, 2, AT(zone_reply), FLOW_HAS_ZONE_REPLY | FACT_EXTRAS, 0, attr_get16, attr_put16)  \
+	X(54, 0, FLOW_HELPER_MAX, AT(helper), FACT_XHELPER | FACT_EXTRAS, SEEN(27), attr_get_text, \
+	  attr_put_text)
 
-#define ROW(id, min, max, at, need, voids, get, put) {id, min, max, at, need, voids, get, put},
-#define PLACE(id, ...) ROW_##id,
-#define INDEX(id, ...) [id] = ROW_##id + 1,
+#define ROW(id, min, max, at, need, voids, get, put) { id, min, max, at, need, voids, get, put },
+#define PLACE(id, ...)                               ROW_##id,
+#define INDEX(id, ...)                               [id] = ROW_##id + 1,
 
 enum { FLOW_ATTRS(PLACE) NROWS };
 
-static const struct attr rows[] = {FLOW_ATTRS(ROW)};
-static const uint8_t row_of[] = {FLOW_ATTRS(INDEX)};
-static const struct attr_table flow_table = {rows, row_of, NROWS, sizeof(row_of)};
+static const struct attr rows[] = { FLOW_ATTRS(ROW) };
+static const uint8_t row_of[] = { FLOW_ATTRS(INDEX) };
+static const struct attr_table flow_table = { rows, row_of, NROWS, sizeof(row_of) };
 
 static_assert(WIRE_HELPER_SIZE <= FLOW_HELPER_MAX, "a received name must fit");
 
 /* ---- receiving ---- */
 
 static const struct attr_part flow_parts[] = {
-	{FLOW_HAS_STATUS, SEEN(5), 0},
-	{FLOW_HAS_TIMEOUT, SEEN(6), 0},
-	{FLOW_HAS_MARK, SEEN(7), 0},
-	{FLOW_HAS_PORTS, SEEN(3), FACT_PORTS},
-	{FLOW_HAS_ICMP, SEEN(22) | SEEN(23) | SEEN(24), FACT_ICMP},
-	{FLOW_HAS_STATE, SEEN(4), FACT_TCP},
-	{FLOW_HAS_STATE, SEEN(17), FACT_SCTP},
-	{FLOW_HAS_STATE, SEEN(20), FACT_DCCP},
-	{FLOW_HAS_WSCALE, SEEN(25) | SEEN(26), FACT_TCP},
-	{FLOW_HAS_VTAG, SEEN(18) | SEEN(19), FACT_SCTP},
-	{FLOW_HAS_DCCP_ROLE, SEEN(21), FACT_DCCP},
-	{FLOW_HAS_MASTER, SEEN(10) | SEEN(8), FACT_MASTER4},
-	{FLOW_HAS_MASTER, SEEN(10) | SEEN(9), FACT_MASTER6},
-	{FLOW_HAS_MASTER_PORTS, SEEN(11) | SEEN(10) | SEEN(8), FACT_MASTER4},
-	{FLOW_HAS_MASTER_PORTS, SEEN(11) | SEEN(10) | SEEN(9), FACT_MASTER6},
-	{FLOW_HAS_SNAT, SEEN(12), FACT_IP4},
-	{FLOW_HAS_SNAT, SEEN(29), FACT_IP6},
-	{FLOW_HAS_DNAT, SEEN(13), FACT_IP4},
-	{FLOW_HAS_DNAT, SEEN(30), FACT_IP6},
+	{ FLOW_HAS_STATUS, SEEN(5), 0 },
+	{ FLOW_HAS_TIMEOUT, SEEN(6), 0 },
+	{ FLOW_HAS_MARK, SEEN(7), 0 },
+	{ FLOW_HAS_PORTS, SEEN(3), FACT_PORTS },
+	{ FLOW_HAS_ICMP, SEEN(22) | SEEN(23) | SEEN(24), FACT_ICMP },
+	{ FLOW_HAS_STATE, SEEN(4), FACT_TCP },
+	{ FLOW_HAS_STATE, SEEN(17), FACT_SCTP },
+	{ FLOW_HAS_STATE, SEEN(20), FACT_DCCP },
+	{ FLOW_HAS_WSCALE, SEEN(25) | SEEN(26), FACT_TCP },
+	{ FLOW_HAS_VTAG, SEEN(18) | SEEN(19), FACT_SCTP },
+	{ FLOW_HAS_DCCP_ROLE, SEEN(21), FACT_DCCP },
+	{ FLOW_HAS_MASTER, SEEN(10) | SEEN(8), FACT_MASTER4 },
+	{ FLOW_HAS_MASTER, SEEN(10) | SEEN(9), FACT_MASTER6 },
+	{ FLOW_HAS_MASTER_PORTS, SEEN(11) | SEEN(10) | SEEN(8), FACT_MASTER4 },
+	{ FLOW_HAS_MASTER_PORTS, SEEN(11) | SEEN(10) | SEEN(9), FACT_MASTER6 },
+	{ FLOW_HAS_SNAT, SEEN(12), FACT_IP4 },
+	{ FLOW_HAS_SNAT, SEEN(29), FACT_IP6 },
+	{ FLOW_HAS_DNAT, SEEN(13), FACT_IP4 },
+	{ FLOW_HAS_DNAT, SEEN(30), FACT_IP6 },
 	/* ICMP: meaningless but always there, 0; see clear_unknown(). */
-	{FLOW_HAS_SPAT, SEEN(14), FACT_PORTS},
-	{FLOW_HAS_SPAT, SEEN(14), FACT_ICMP},
-	{FLOW_HAS_DPAT, SEEN(15), FACT_PORTS},
-	{FLOW_HAS_DPAT, SEEN(15), FACT_ICMP},
-	{FLOW_HAS_SEQADJ, SEEN(16), 0},
-	{FLOW_HAS_HELPER, SEEN(27), 0},
-	{FLOW_HAS_LABELS, SEEN(28), 0},
-	{FLOW_HAS_SYNPROXY, SEEN(31), 0},
-	{FLOW_HAS_ZONE, SEEN(32), 0},
-	{FLOW_HAS_PORTS, SEEN(48), FACT_KEYS},
-	{FLOW_HAS_TCPFLAGS, SEEN(49), FACT_TCP},
-	{FLOW_HAS_SPAT, SEEN(50), FACT_KEYS},
-	{FLOW_HAS_SPAT, SEEN(50), FACT_ICMP},
-	{FLOW_HAS_DPAT, SEEN(51), FACT_KEYS},
-	{FLOW_HAS_ZONE_ORIG, SEEN(52), 0},
-	{FLOW_HAS_ZONE_REPLY, SEEN(53), 0},
-	{FLOW_HAS_HELPER, SEEN(54), 0},
+	{ FLOW_HAS_SPAT, SEEN(14), FACT_PORTS },
+	{ FLOW_HAS_SPAT, SEEN(14), FACT_ICMP },
+	{ FLOW_HAS_DPAT, SEEN(15), FACT_PORTS },
+	{ FLOW_HAS_DPAT, SEEN(15), FACT_ICMP },
+	{ FLOW_HAS_SEQADJ, SEEN(16), 0 },
+	{ FLOW_HAS_HELPER, SEEN(27), 0 },
+	{ FLOW_HAS_LABELS, SEEN(28), 0 },
+	{ FLOW_HAS_SYNPROXY, SEEN(31), 0 },
+	{ FLOW_HAS_ZONE, SEEN(32), 0 },
+	{ FLOW_HAS_PORTS, SEEN(48), FACT_KEYS },
+	{ FLOW_HAS_TCPFLAGS, SEEN(49), FACT_TCP },
+	{ FLOW_HAS_SPAT, SEEN(50), FACT_KEYS },
+	{ FLOW_HAS_SPAT, SEEN(50), FACT_ICMP },
+	{ FLOW_HAS_DPAT, SEEN(51), FACT_KEYS },
+	{ FLOW_HAS_ZONE_ORIG, SEEN(52), 0 },
+	{ FLOW_HAS_ZONE_REPLY, SEEN(53), 0 },
+	{ FLOW_HAS_HELPER, SEEN(54), 0 },
 };
 
 static uint64_t flow_facts(const struct flow *f)
@@ -304,7 +302,8 @@ static uint64_t flow_facts(const struct flow *f)
 static uint32_t absurd_parts(const struct flow *f)
 {
 	uint8_t last = f->orig.proto == IPP_SCTP ? SCTP_LAST :
-		       f->orig.proto == IPP_DCCP ? DCCP_LAST : TCPS_SYN_SENT2;
+		       f->orig.proto == IPP_DCCP ? DCCP_LAST :
+						   TCPS_SYN_SENT2;
 	uint32_t bad = 0;
 
 	if (f->state > last)
@@ -349,7 +348,7 @@ static void clear_unknown(struct flow *f, uint16_t icmp_id, uint64_t seen)
 
 static int decode(const struct wire_params *p, const uint8_t *body, size_t len, struct flow *f)
 {
-	struct attr_in in = {.obj = f, .swapped_be = p->swapped_be};
+	struct attr_in in = { .obj = f, .swapped_be = p->swapped_be };
 	int rc;
 
 	flow_init(f);
@@ -500,9 +499,12 @@ size_t wire_flow_encode(const struct wire_params *p, uint8_t type, uint8_t flags
 			const struct flow *f, uint8_t *out, size_t cap)
 {
 	struct wire_header h = {
-		.version = WIRE_VERSION, .type = type, .flags = flags, .seq = seq,
+		.version = WIRE_VERSION,
+		.type = type,
+		.flags = flags,
+		.seq = seq,
 	};
-	struct attr_out a = {.obj = f, .swapped_be = p->swapped_be};
+	struct attr_out a = { .obj = f, .swapped_be = p->swapped_be };
 
 	assert(type <= WIRE_CT_DESTROY && (flags & ~WIRE_F_GREETING) == 0);
 

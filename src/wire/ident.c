@@ -5,7 +5,7 @@
 #include "wire/header.h"
 #include "wire/ident.h"
 
-#define MAGIC   0x43544449u         /* "CTDI" */
+#define MAGIC   0x43544449u /* "CTDI" */
 #define VERSION 1
 
 static void put64(struct buf *b, uint64_t v)
@@ -25,8 +25,11 @@ size_t wire_ident_put(uint8_t *out, size_t cap, uint8_t flags, uint32_t seq,
 		      const struct wire_ident *id)
 {
 	const struct wire_header h = {
-		.version = WIRE_VERSION, .type = WIRE_CONTROL, .flags = flags,
-		.len = WIRE_HDR_LEN + WIRE_IDENT_LEN, .seq = seq,
+		.version = WIRE_VERSION,
+		.type = WIRE_CONTROL,
+		.flags = flags,
+		.len = WIRE_HDR_LEN + WIRE_IDENT_LEN,
+		.seq = seq,
 	};
 	struct buf b;
 

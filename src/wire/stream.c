@@ -13,8 +13,8 @@
 #include "wire/stream.h"
 
 struct stream {
-	size_t start;             /* first byte not yet handed out */
-	size_t end;               /* after the last byte received */
+	size_t start; /* first byte not yet handed out */
+	size_t end;   /* after the last byte received */
 	uint8_t data[WIRE_STREAM_CAP];
 };
 
@@ -77,7 +77,7 @@ int stream_next(struct stream *s, struct wire_msg *m)
 	buf_read(&b, s->data + s->start, left);
 	wire_header_get(&b, &h);
 	if (!plausible(&h))
-		return CTD_EBADSIZE;     /* stays in front, so the error stays too */
+		return CTD_EBADSIZE; /* stays in front, so the error stays too */
 	if (left < h.len)
 		return 0;
 

@@ -18,9 +18,9 @@
 #include "kernel/events.h"
 #include "netns.h"
 
-#define LOOPS 2000
+#define LOOPS  2000
 #define ROUNDS 1000
-#define FLOWS 24000
+#define FLOWS  24000
 
 /* CPU time, the kernel's share included: the machine may have other work. */
 static double now_ns(void)
@@ -222,8 +222,7 @@ static void reading(struct kernel_applier *a)
 		apply_all(a, KOP_DELETE, false);
 	}
 	printf("events: %.0f ns each\n", event);
-	printf("dump: %.1f ms empty, %.0f ns more per flow\n", empty / 1e6,
-	       (full - empty) / FLOWS);
+	printf("dump: %.1f ms empty, %.0f ns more per flow\n", empty / 1e6, (full - empty) / FLOWS);
 }
 
 int main(int argc, char **argv)

@@ -30,7 +30,7 @@ struct gen {
 	uint32_t count, rate, first;
 	uint32_t done, failed;
 	tick_t start;
-	uint8_t *gone;              /* of each number: is it deleted? (churn) */
+	uint8_t *gone; /* of each number: is it deleted? (churn) */
 	struct rng rng;
 };
 
@@ -107,7 +107,8 @@ static void sleep_until(tick_t start, uint32_t done, uint32_t rate)
 
 	if (due > now)
 		nanosleep(&(struct timespec){ .tv_sec = (time_t)((due - now) / TICK_SEC),
-					      .tv_nsec = (long)((due - now) % TICK_SEC) }, NULL);
+					      .tv_nsec = (long)((due - now) % TICK_SEC) },
+			  NULL);
 }
 
 static void make_op(struct gen *g, struct kernel_op *op)
@@ -185,7 +186,8 @@ static enum kind kind_arg(const char *word)
 
 int main(int argc, char **argv)
 {
-	struct gen g = { .count = number(argc, argv, 2), .rate = number(argc, argv, 3),
+	struct gen g = { .count = number(argc, argv, 2),
+			 .rate = number(argc, argv, 3),
 			 .first = number(argc, argv, 4),
 			 .kind = argc > 5 ? kind_arg(argv[5]) : PLAIN };
 	int err = 0;

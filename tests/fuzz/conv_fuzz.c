@@ -30,8 +30,8 @@ static struct nlmsghdr *copy(const uint8_t *data, size_t size)
 
 static void known(int rc)
 {
-	CHECK(rc == 0 || rc == CTD_ETRUNCATED || rc == CTD_EBADTYPE ||
-	      rc == CTD_EBADPAYLOAD || rc == CTD_ENOKEY);
+	CHECK(rc == 0 || rc == CTD_ETRUNCATED || rc == CTD_EBADTYPE || rc == CTD_EBADPAYLOAD ||
+	      rc == CTD_ENOKEY);
 }
 
 /*
@@ -41,8 +41,8 @@ static void known(int rc)
 static bool of_protocol(uint8_t proto, uint64_t seen)
 {
 	const uint64_t ports = 1u << CTA_PROTO_SRC_PORT | 1u << CTA_PROTO_DST_PORT;
-	const uint64_t icmp = 1u << CTA_PROTO_ICMP_ID | 1u << CTA_PROTO_ICMP_TYPE |
-			      1u << CTA_PROTO_ICMP_CODE;
+	const uint64_t icmp =
+		1u << CTA_PROTO_ICMP_ID | 1u << CTA_PROTO_ICMP_TYPE | 1u << CTA_PROTO_ICMP_CODE;
 	const uint64_t icmp6 = 1u << CTA_PROTO_ICMPV6_ID | 1u << CTA_PROTO_ICMPV6_TYPE |
 			       1u << CTA_PROTO_ICMPV6_CODE;
 
@@ -78,8 +78,8 @@ static bool kernel_like(const uint8_t *data, size_t len, unsigned int nest, int 
 		seen |= UINT64_C(1) << type;
 		if (type == CTA_PROTO_NUM && n > MNL_ATTR_HDRLEN)
 			proto = data[MNL_ATTR_HDRLEN];
-		if (depth < NEST_MAX && !kernel_like(data + MNL_ATTR_HDRLEN, n - MNL_ATTR_HDRLEN,
-						     type, depth + 1))
+		if (depth < NEST_MAX &&
+		    !kernel_like(data + MNL_ATTR_HDRLEN, n - MNL_ATTR_HDRLEN, type, depth + 1))
 			return false;
 		step = MNL_ALIGN((size_t)n);
 		data += step < len ? step : len;
@@ -97,7 +97,8 @@ static bool kernel_order(const struct nlmsghdr *h)
 	const struct nlattr *a;
 	uint32_t seen = 0;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		unsigned int type = mnl_attr_get_type(a);
 
 		if (type == CTA_PROTOINFO && !(seen & 1u << CTA_TUPLE_ORIG))
@@ -115,14 +116,14 @@ static bool one_zone(const struct nlmsghdr *h)
 	const struct nlattr *a, *b;
 	unsigned int n = 0;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		const unsigned int type = mnl_attr_get_type(a);
 
 		n += type == CTA_ZONE;
 		if (type != CTA_TUPLE_ORIG && type != CTA_TUPLE_REPLY)
 			continue;
-		mnl_attr_for_each_nested(b, a)
-			n += mnl_attr_get_type(b) == CTA_TUPLE_ZONE;
+		mnl_attr_for_each_nested(b, a) n += mnl_attr_get_type(b) == CTA_TUPLE_ZONE;
 	}
 	return n <= 1;
 }
@@ -138,7 +139,8 @@ static bool names_fit(const struct nlmsghdr *h)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		if (mnl_attr_get_type(a) == CTA_EXPECT_HELP_NAME &&
 		    mnl_attr_get_payload_len(a) > LIBRARY_HELPER_MAX)
 			return false;

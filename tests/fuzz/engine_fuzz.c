@@ -13,14 +13,14 @@
 #include "gen.h"
 #include "wire/codec.h"
 
-#define PEERS      2
-#define LIMIT      32                    /* entries per cache */
-#define RESEND     24
-#define SPARE      1024                  /* control messages beyond the limit of the window */
-#define DGRAM      1400
-#define BYTES_MAX  (4u << 20)
-#define SPINS      20000
-#define REST       (20 * TICK_SEC)
+#define PEERS     2
+#define LIMIT     32 /* entries per cache */
+#define RESEND    24
+#define SPARE     1024 /* control messages beyond the limit of the window */
+#define DGRAM     1400
+#define BYTES_MAX (4u << 20)
+#define SPINS     20000
+#define REST      (20 * TICK_SEC)
 
 struct node {
 	struct engine *e;
@@ -74,7 +74,8 @@ static void check_stats(const struct node *n)
 
 	engine_get_stats(n->e, &st);
 	for (int c = 0; c < 4; c++) {
-		const uint32_t caches = c == ECACHE_EXTERNAL || c == ECACHE_EXP_EXTERNAL ? PEERS : 1;
+		const uint32_t caches =
+			c == ECACHE_EXTERNAL || c == ECACHE_EXP_EXTERNAL ? PEERS : 1;
 
 		CHECK(st.cache[c].active <= st.cache[c].objects);
 		CHECK(st.cache[c].objects <= caches * LIMIT);
@@ -212,8 +213,17 @@ static void advance(struct node *n, tick_t until)
 /* ---- history ---- */
 
 enum step {
-	STEP_DATAGRAM, STEP_FLOW, STEP_EXPECT, STEP_DUMP_FLOW, STEP_DUMP_END, STEP_OVERRUN,
-	STEP_ADMIN, STEP_ANSWER, STEP_SEND, STEP_TIME, STEPS
+	STEP_DATAGRAM,
+	STEP_FLOW,
+	STEP_EXPECT,
+	STEP_DUMP_FLOW,
+	STEP_DUMP_END,
+	STEP_OVERRUN,
+	STEP_ADMIN,
+	STEP_ANSWER,
+	STEP_SEND,
+	STEP_TIME,
+	STEPS
 };
 
 static void one_step(struct node *n, struct buf *in)

@@ -16,13 +16,13 @@
 #include "repl_sound.h"
 
 #define OBJECTS 16
-#define NET     64                       /* messages on the way; more push out the first */
-#define MEMORY  1024                     /* numbers that came */
-#define SPARE   1024                     /* control messages beyond the limit of the window */
+#define NET     64   /* messages on the way; more push out the first */
+#define MEMORY  1024 /* numbers that came */
+#define SPARE   1024 /* control messages beyond the limit of the window */
 #define SPINS   4000
 #define SETTLE  (90 * TICK_SEC)
-#define LATE    TICK_SEC                 /* a message this old is lost (src/repl/track.c) */
-#define RESTART TICK_SEC                 /* time a node takes to start anew */
+#define LATE    TICK_SEC /* a message this old is lost (src/repl/track.c) */
+#define RESTART TICK_SEC /* time a node takes to start anew */
 
 #define ARRIVED 1u
 #define TAKEN   2u
@@ -36,20 +36,20 @@ struct packet {
 
 struct memory {
 	uint32_t seq[MEMORY], n;
-	uint8_t how[MEMORY];             /* 0: free */
+	uint8_t how[MEMORY]; /* 0: free */
 };
 
 struct object {
 	uint32_t slot;
-	uint32_t version;                /* 0: does not exist */
-	bool dead;                       /* waits for its end to be taken */
-	bool unsaid;                     /* its end may never reach the peer */
+	uint32_t version; /* 0: does not exist */
+	bool dead;        /* waits for its end to be taken */
+	bool unsaid;      /* its end may never reach the peer */
 };
 
 struct node {
 	struct repl *r;
 	struct object own[OBJECTS];
-	uint32_t view[OBJECTS];          /* the peer's, as received */
+	uint32_t view[OBJECTS]; /* the peer's, as received */
 	uint32_t walk, next_seq;
 	bool walking, started;
 	struct memory mem;
@@ -63,7 +63,7 @@ struct world {
 	struct packet net[NET];
 	uint32_t in_net;
 	bool honest;
-	uint64_t trace;                  /* hash of all that was sent */
+	uint64_t trace; /* hash of all that was sent */
 };
 
 /* ---- numbers that came ---- */
@@ -262,8 +262,9 @@ static void put(struct world *w, const struct packet *p)
 
 static void as_packet(const struct node *n, const struct repl_send *s, struct packet *p)
 {
-	p->m.h = (struct wire_header){ .version = WIRE_VERSION, .type = WIRE_CONTROL,
-				       .flags = s->flags, .seq = s->seq };
+	p->m.h = (struct wire_header){
+		.version = WIRE_VERSION, .type = WIRE_CONTROL, .flags = s->flags, .seq = s->seq
+	};
 	p->m.from = s->from;
 	p->m.to = s->to;
 	if (s->is_object) {
@@ -344,7 +345,8 @@ static void stranger(struct world *w, uint8_t to, uint8_t arg, struct buf *in)
 	int8_t d = (int8_t)buf_get8(in);
 
 	repl_get_stats(w->n[to].r, &st);
-	p.m.h = (struct wire_header){ .version = WIRE_VERSION, .type = arg & 15,
+	p.m.h = (struct wire_header){ .version = WIRE_VERSION,
+				      .type = arg & 15,
 				      .flags = buf_get8(in),
 				      .seq = st.last_seq + (uint32_t)d };
 	p.m.from = st.next_seq - buf_get8(in);
@@ -399,9 +401,22 @@ static void settle(struct world *w)
 /* ---- history ---- */
 
 enum step {
-	STEP_CHANGE, STEP_END, STEP_FORGET, STEP_FORGET_ALL, STEP_OUTPUT, STEP_DELIVER,
-	STEP_DELIVER_ALL, STEP_LOSE, STEP_DOUBLE, STEP_TIME, STEP_LONG_TIME, STEP_STRANGER,
-	STEP_RESYNC, STEP_BULK, STEP_START, STEPS
+	STEP_CHANGE,
+	STEP_END,
+	STEP_FORGET,
+	STEP_FORGET_ALL,
+	STEP_OUTPUT,
+	STEP_DELIVER,
+	STEP_DELIVER_ALL,
+	STEP_LOSE,
+	STEP_DOUBLE,
+	STEP_TIME,
+	STEP_LONG_TIME,
+	STEP_STRANGER,
+	STEP_RESYNC,
+	STEP_BULK,
+	STEP_START,
+	STEPS
 };
 
 static void output_some(struct world *w, uint8_t from, uint32_t count)
@@ -470,7 +485,7 @@ static void one_step(struct world *w, struct buf *in)
 
 /* Bits of the fourth byte. */
 #define OPTION_STARTUP 1u
-#define OPTION_TWICE   2u                /* play it twice: half of the speed, for few findings */
+#define OPTION_TWICE   2u /* play it twice: half of the speed, for few findings */
 #define OPTION_IDENT   4u
 
 static uint64_t history(const uint8_t *data, size_t size, bool judge)

@@ -12,25 +12,24 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What must hold; where it does not, the input is a finding. */
-#define CHECK(cond)                                                                 \
-	do {                                                                        \
-		if (!(cond)) {                                                      \
-			fprintf(stderr, "%s:%d: %s: does not hold: %s\n", __FILE__, \
-				__LINE__, __func__, #cond);                         \
-			abort();                                                    \
-		}                                                                   \
+#define CHECK(cond)                                                                           \
+	do {                                                                                  \
+		if (!(cond)) {                                                                \
+			fprintf(stderr, "%s:%d: %s: does not hold: %s\n", __FILE__, __LINE__, \
+				__func__, #cond);                                             \
+			abort();                                                              \
+		}                                                                             \
 	} while (0)
 
 /* For checks that name what is wrong, NULL if nothing is. */
-#define CHECK_NONE(what)                                                            \
-	do {                                                                        \
-		const char *what_ = (what);                                         \
-									            \
-		if (what_) {                                                        \
-			fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__,      \
-				__func__, what_);                                   \
-			abort();                                                    \
-		}                                                                   \
+#define CHECK_NONE(what)                                                                         \
+	do {                                                                                     \
+		const char *what_ = (what);                                                      \
+                                                                                                 \
+		if (what_) {                                                                     \
+			fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, __func__, what_); \
+			abort();                                                                 \
+		}                                                                                \
 	} while (0)
 
 #endif

@@ -16,15 +16,24 @@ static const char *const names[] = { "missing", "different", "with leftovers", "
 /* What may differ between a node and its copy on a peer, once all is healed. */
 static const struct {
 	bool holder_is_reference, owner_is_reference;
-	bool mode[3];                /* by enum repl_mode */
+	bool mode[3]; /* by enum repl_mode */
 	enum difference what;
 	const char *reason;
 } exceptions[] = {
-	{ true, false, { true, true, false }, STALE,
+	{ true,
+	  false,
+	  { true, true, false },
+	  STALE,
 	  "W6: the reference never removes what a bulk did not confirm" },
-	{ false, true, { true, false, false }, STALE,
+	{ false,
+	  true,
+	  { true, false, false },
+	  STALE,
 	  "W6: without acknowledgements the end of its bulk cannot be known" },
-	{ false, true, { true, true, true }, LEFTOVER,
+	{ false,
+	  true,
+	  { true, true, true },
+	  LEFTOVER,
 	  "W14: its updates cannot say that something is gone" },
 };
 
@@ -46,8 +55,8 @@ static void list(const struct world *w, uint8_t node, enum engine_cache which, u
 		walk.peer = n->peer_of[owner];
 	}
 	l->n = 0;
-	while (n->ref ? reference_next(n->ref, which, &pos, &l->e[l->n])
-		      : engine_walk_next(n->e, &walk, &budget, &l->e[l->n]) == 1)
+	while (n->ref ? reference_next(n->ref, which, &pos, &l->e[l->n]) :
+			engine_walk_next(n->e, &walk, &budget, &l->e[l->n]) == 1)
 		l->n++;
 }
 
@@ -144,8 +153,8 @@ static void explain(struct world *w, const struct flow *own, const struct flow *
 	for (int i = 0; i < 2; i++) {
 		strbuf_init(&b, line, sizeof(line));
 		print_flow(&b, f[i], false);
-		world_trace(w, "%s has %x status %x %s", i ? "copy" : "own ", f[i]->has, f[i]->status,
-			    line);
+		world_trace(w, "%s has %x status %x %s", i ? "copy" : "own ", f[i]->has,
+			    f[i]->status, line);
 	}
 }
 
@@ -176,8 +185,8 @@ static bool differs(struct world *w, const struct pair *p, enum difference d,
 		return true;
 	if (p->complain)
 		world_fail(w, "converge", "%s %u of node %u is %s on node %u",
-			   p->expects ? "expectation of flow" : "flow", key_of(p->expects, e), p->owner,
-			   names[d], p->holder);
+			   p->expects ? "expectation of flow" : "flow", key_of(p->expects, e),
+			   p->owner, names[d], p->holder);
 	return false;
 }
 
@@ -193,7 +202,7 @@ static bool direct_excused(struct world *w, const struct pair *p, const struct e
 			continue;
 		list_own(w, i, p->expects, &other);
 		if (lookup(&other, p->expects, e))
-			return true;           /* told by two, or the holder's own */
+			return true; /* told by two, or the holder's own */
 	}
 	return false;
 }
@@ -282,8 +291,10 @@ static bool kernel_matches(struct world *w, uint8_t node, bool expects, bool com
 			explain(w, &kernel.e[i].flow, &c->flow);
 		if (complain)
 			world_fail(w, "kernel", "node %u: %s %u is %s", node,
-				   expects ? "expectation of flow" : "flow", key_of(expects, &kernel.e[i]),
-				   c ? "cached otherwise than in the kernel" : "in the kernel only");
+				   expects ? "expectation of flow" : "flow",
+				   key_of(expects, &kernel.e[i]),
+				   c ? "cached otherwise than in the kernel" :
+				       "in the kernel only");
 		return false;
 	}
 	if (kernel.n != own.n + copies && complain)

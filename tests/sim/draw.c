@@ -11,8 +11,9 @@ static uint32_t one_of(struct world *w, const uint32_t *v, uint32_t n)
 	return v[rng_below(&w->rng, n)];
 }
 
-#define ONE_OF(w, ...) one_of(w, (const uint32_t[]){ __VA_ARGS__ }, \
-			      sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
+#define ONE_OF(w, ...)                               \
+	one_of(w, (const uint32_t[]){ __VA_ARGS__ }, \
+	       sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
 
 static bool chance(struct world *w, uint32_t percent)
 {
@@ -141,9 +142,9 @@ static void draw_link(struct world *w, uint8_t from, uint8_t to)
 	l->rate = ONE_OF(w, 0, 0, 0, 0, 20000, 100000);
 	l->queue = ONE_OF(w, 20, 100, 1000) * TICK_MSEC;
 	l->cut = chance(w, 8);
-	world_trace(w, "link %u to %u: loss %u%% dup %u%% reorder %u%% jitter %u us rate %u%s", from, to,
-		    l->loss, l->dup, l->reorder, (uint32_t)(l->jitter / TICK_USEC), l->rate,
-		    l->cut ? " cut" : "");
+	world_trace(w, "link %u to %u: loss %u%% dup %u%% reorder %u%% jitter %u us rate %u%s",
+		    from, to, l->loss, l->dup, l->reorder, (uint32_t)(l->jitter / TICK_USEC),
+		    l->rate, l->cut ? " cut" : "");
 }
 
 static void change_links(struct world *w)
@@ -152,10 +153,10 @@ static void change_links(struct world *w)
 	const uint8_t from = some_node(w), to = some_node(w);
 
 	switch (rng_below(&w->rng, 4)) {
-	case 0:                                /* one direction */
+	case 0: /* one direction */
 		draw_link(w, from, to);
 		break;
-	case 1:                                /* a node is cut off, or not any more */
+	case 1: /* a node is cut off, or not any more */
 		for (uint8_t i = 0; i < w->s.nodes; i++)
 			w->link[one][i].cut = w->link[i][one].cut = !w->link[one][one].cut;
 		world_trace(w, "node %u is cut off: %d", one, w->link[one][one].cut);
@@ -179,7 +180,8 @@ static void trouble_node(struct world *w)
 		break;
 	case 1:
 		n->slow = ONE_OF(w, 0, 0, 1, 20, 100) * TICK_MSEC;
-		world_trace(w, "node %u: kernel takes up to %u ms", i, (uint32_t)(n->slow / TICK_MSEC));
+		world_trace(w, "node %u: kernel takes up to %u ms", i,
+			    (uint32_t)(n->slow / TICK_MSEC));
 		break;
 	case 2:
 		n->errors = ONE_OF(w, 0, 0, 5, 30);
@@ -200,7 +202,7 @@ static void trouble_node(struct world *w)
 
 static void start_again(struct world *w, uint8_t i)
 {
-	if (chance(w, 20)) {                   /* the whole machine */
+	if (chance(w, 20)) { /* the whole machine */
 		kernel_reset(w, i);
 		w->n[i].boot = w->now - 5 * TICK_SEC;
 	}
@@ -215,13 +217,13 @@ static void crash_or_start(struct world *w)
 		start_again(w, i);
 		return;
 	}
-	if (w->n[i].e && chance(w, 40)) {      /* in the middle of a long job */
+	if (w->n[i].e && chance(w, 40)) { /* in the middle of a long job */
 		w->n[i].crash_in = ONE_OF(w, JOB_DUMP, JOB_COMMIT, JOB_BULK);
 		world_trace(w, "node %u will crash in job %u", i, w->n[i].crash_in);
 		return;
 	}
 	node_crash(w, i);
-	if (chance(w, 30))                     /* within the same second */
+	if (chance(w, 30)) /* within the same second */
 		node_start(w, i);
 }
 
@@ -247,7 +249,7 @@ static void operate(struct world *w)
 	case 0:
 		promote(w, i, both);
 		break;
-	case 1:                                /* demotion */
+	case 1: /* demotion */
 		node_admin(w, i, ADMIN_PURGE, 0);
 		node_admin(w, i, ADMIN_REQUEST_RESYNC, 0);
 		break;

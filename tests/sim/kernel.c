@@ -10,7 +10,7 @@
 #include <string.h>
 #include "world.h"
 
-#define HELPER_LIFETIME 30       /* seconds of an expectation */
+#define HELPER_LIFETIME 30 /* seconds of an expectation */
 
 /* ---- numbers ---- */
 
@@ -122,7 +122,7 @@ static struct kevent *event_place(struct world *w, uint8_t node)
 	struct kernel *k = &w->n[node].k;
 
 	if (!w->n[node].up)
-		return NULL;                   /* nobody listens */
+		return NULL; /* nobody listens */
 	if (!k->congested && k->len == KERNEL_EVENTS)
 		k->congested = k->overrun_owed = true;
 	if (k->congested)
@@ -214,7 +214,7 @@ static void change(struct world *w, struct kflow *kf)
 		f->has |= FLOW_HAS_LABELS;
 		f->labels[0] = rng_u32(&w->rng) | 1;
 	} else if (rng_below(&w->rng, 16) == 0) {
-		f->has &= ~FLOW_HAS_LABELS;    /* absence is what a dump shows */
+		f->has &= ~FLOW_HAS_LABELS; /* absence is what a dump shows */
 		f->labels[0] = 0;
 	}
 }
@@ -235,7 +235,7 @@ void kernel_packet(struct world *w, uint8_t node, uint8_t owner, uint32_t number
 	change(w, kf);
 	kf->f.timeout = kf->lifetime;
 	live_until(k, &kf->expires, tick_add(w->now, kf->lifetime * TICK_SEC));
-	if (rng_below(&w->rng, 8))             /* some packets only refresh, silently */
+	if (rng_below(&w->rng, 8)) /* some packets only refresh, silently */
 		emit(w, node, EVENT_UPDATE, ORIGIN_KERNEL, &kf->f);
 }
 

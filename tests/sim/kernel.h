@@ -18,15 +18,15 @@
 #define KEYS           (OWNERS * NUMBERS)
 #define KERNEL_FLOWS   160
 #define KERNEL_EXPECTS 24
-#define KERNEL_EVENTS  48        /* event socket: more waiting than this is an overrun */
+#define KERNEL_EVENTS  48 /* event socket: more waiting than this is an overrun */
 
 struct world;
 
 struct kflow {
 	bool used;
-	bool injected;               /* made by our commit, no packet since */
+	bool injected; /* made by our commit, no packet since */
 	struct flow f;
-	uint32_t lifetime;           /* seconds after the last packet */
+	uint32_t lifetime; /* seconds after the last packet */
 	tick_t expires;
 };
 
@@ -51,14 +51,14 @@ struct kernel {
 	struct kexpect expects[KERNEL_EXPECTS];
 	struct kevent q[KERNEL_EVENTS];
 	uint32_t head, len;
-	bool congested;              /* everything is lost until the queue is empty */
-	bool overrun_owed;           /* the reader was not told of it yet */
-	bool no_helper;              /* has no helper module */
+	bool congested;    /* everything is lost until the queue is empty */
+	bool overrun_owed; /* the reader was not told of it yet */
+	bool no_helper;    /* has no helper module */
 	uint32_t next_id;
-	tick_t expiry;               /* nothing expires before */
-	tick_t ended[KEYS];          /* when this flow was last removed from here */
-	tick_t full_at;              /* when there was last no room for one more */
-	tick_t expect_ended;         /* when an expectation last came true or expired */
+	tick_t expiry;       /* nothing expires before */
+	tick_t ended[KEYS];  /* when this flow was last removed from here */
+	tick_t full_at;      /* when there was last no room for one more */
+	tick_t expect_ended; /* when an expectation last came true or expired */
 };
 
 /* The flow with this number, as its owner's kernel makes it. */

@@ -141,7 +141,7 @@ static bool keep(struct world *w, struct dgram *d)
 	struct node *n = &w->n[d->to];
 
 	if (d->waits ? d->for_life != n->life : n->inbox == NET_INBOX)
-		return false;          /* its socket is gone, or full */
+		return false; /* its socket is gone, or full */
 	n->inbox += !d->waits;
 	d->waits = true;
 	d->for_life = n->life;

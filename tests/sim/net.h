@@ -12,9 +12,9 @@
 #include "heap.h"
 #include "base/tick.h"
 
-#define NET_DGRAM  1472          /* Ethernet */
-#define NET_FORGED 0             /* the life of a sender that is another one */
-#define NET_INBOX  100           /* datagrams that wait for a node that does not read */
+#define NET_DGRAM  1472 /* Ethernet */
+#define NET_FORGED 0    /* the life of a sender that is another one */
+#define NET_INBOX  100  /* datagrams that wait for a node that does not read */
 
 struct world;
 
@@ -22,26 +22,26 @@ struct link {
 	bool cut;
 	uint32_t loss, dup, reorder; /* percent */
 	tick_t delay, jitter;
-	uint32_t rate;               /* bytes per second, 0 = unlimited ... */
-	tick_t queue;                /* ... with a queue as long as this */
-	tick_t busy_until;           /* when what is queued is through */
-	tick_t last;                 /* healed: when the last one arrives */
+	uint32_t rate;     /* bytes per second, 0 = unlimited ... */
+	tick_t queue;      /* ... with a queue as long as this */
+	tick_t busy_until; /* when what is queued is through */
+	tick_t last;       /* healed: when the last one arrives */
 };
 
 struct dgram {
-	struct heap_node node;       /* first: when it arrives */
+	struct heap_node node; /* first: when it arrives */
 	uint8_t from, to;
-	uint32_t life;               /* of the sender */
-	bool waits;                  /* in the socket buffer of its receiver ... */
-	uint32_t for_life;           /* ... in this life of it */
+	uint32_t life;     /* of the sender */
+	bool waits;        /* in the socket buffer of its receiver ... */
+	uint32_t for_life; /* ... in this life of it */
 	uint16_t len;
 	uint8_t data[NET_DGRAM];
 };
 
 struct net {
 	struct heap under_way;
-	uint32_t order;              /* keeps those of one instant in order */
-	struct dgram *unused;        /* singly linked through data */
+	uint32_t order;       /* keeps those of one instant in order */
+	struct dgram *unused; /* singly linked through data */
 };
 
 void net_init(struct net *n);

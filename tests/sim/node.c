@@ -12,8 +12,8 @@
 #include "world.h"
 
 #define EVENT_SLICE 32
-#define TURN        (20 * TICK_USEC)  /* a turn of the loop takes so long */
-#define WALL_START  1700000000   /* seconds, at the start of the world */
+#define TURN        (20 * TICK_USEC) /* a turn of the loop takes so long */
+#define WALL_START  1700000000       /* seconds, at the start of the world */
 
 tick_t node_now(const struct world *w, uint8_t i)
 {
@@ -48,9 +48,12 @@ static void start_engine(struct world *w, struct node *n)
 		.seed = rng_u64(&w->rng),
 		.node_id = 100u + n->index,
 		.npeers = n->npeers,
-		.repl = { .mode = s->mode, .ack_window = s->ack_window,
-			  .resend_limit = s->resend_limit, .startup_resync = s->startup_resync,
-			  .cures = s->cures, .ident = true },
+		.repl = { .mode = s->mode,
+			  .ack_window = s->ack_window,
+			  .resend_limit = s->resend_limit,
+			  .startup_resync = s->startup_resync,
+			  .cures = s->cures,
+			  .ident = true },
 		.cache_limit = KEYS,
 		.no_external = n->direct,
 		.no_internal = n->bypass,
@@ -73,10 +76,15 @@ static void start_reference(struct world *w, struct node *n)
 {
 	const struct setup *s = &w->s;
 	const struct reference_params p = {
-		.mode = s->mode, .ack_window = s->ack_window, .resend_limit = s->resend_limit,
-		.startup_resync = s->startup_resync, .expects = s->expects,
-		.refresh_time = s->refresh_time, .cache_timeout = s->cache_timeout,
-		.seed = rng_u64(&w->rng), .mtu = s->mtu,
+		.mode = s->mode,
+		.ack_window = s->ack_window,
+		.resend_limit = s->resend_limit,
+		.startup_resync = s->startup_resync,
+		.expects = s->expects,
+		.refresh_time = s->refresh_time,
+		.cache_timeout = s->cache_timeout,
+		.seed = rng_u64(&w->rng),
+		.mtu = s->mtu,
 	};
 
 	n->ref = reference_new(&p, w->now);
@@ -166,8 +174,9 @@ void node_admin(struct world *w, uint8_t i, enum admin_cmd cmd, uint32_t what)
 		return;
 	if (cmd == ADMIN_COMMIT) {
 		n->committed = true;
-		n->commit = (struct commit_watch){ .running = true, .what = what, .begun = w->now,
-						   .start = node_now(w, i) };
+		n->commit = (struct commit_watch){
+			.running = true, .what = what, .begun = w->now, .start = node_now(w, i)
+		};
 	}
 	if (cmd == ADMIN_FLUSH_CACHES || cmd == ADMIN_PURGE || cmd == ADMIN_FLUSH_KERNEL)
 		n->flushed = true;
@@ -216,7 +225,9 @@ static tick_t some_time(struct world *w, const struct node *n)
 
 static void dump_begins(struct world *w, struct node *n, bool expects)
 {
-	n->dump = (struct dump_io){ .running = true, .expects = expects, .at = some_time(w, n),
+	n->dump = (struct dump_io){ .running = true,
+				    .expects = expects,
+				    .at = some_time(w, n),
 				    .fails = rng_below(&w->rng, 100) < n->dump_errors };
 }
 

@@ -22,9 +22,9 @@ struct world;
 struct dump_io {
 	bool running;
 	bool expects;
-	bool fails;                  /* ends with an error halfway */
+	bool fails; /* ends with an error halfway */
 	uint32_t pos;
-	tick_t at;                   /* when the chunk is handed on */
+	tick_t at; /* when the chunk is handed on */
 	uint32_t n;
 	struct flow flows[DUMP_CHUNK];
 	struct expect exps[DUMP_CHUNK];
@@ -41,45 +41,45 @@ struct ops_io {
 struct commit_watch {
 	bool running;
 	uint32_t what;
-	tick_t start;                /* engine's clock */
-	tick_t begun;                /* world's */
+	tick_t start; /* engine's clock */
+	tick_t begun; /* world's */
 };
 
 struct node {
 	struct world *w;
 	uint8_t index;
 	bool up;
-	uint32_t life;               /* starts so far */
+	uint32_t life; /* starts so far */
 	struct engine *e;
-	struct reference *ref;       /* instead of an engine */
+	struct reference *ref; /* instead of an engine */
 	struct kernel k;
 	struct log log;
 
 	uint8_t npeers;
-	uint8_t node_of[NODES];      /* by peer index */
-	uint8_t peer_of[NODES];      /* by node, NO_PEER: no session */
+	uint8_t node_of[NODES]; /* by peer index */
+	uint8_t peer_of[NODES]; /* by node, NO_PEER: no session */
 
-	tick_t boot;                 /* the engine's clock counts from here */
-	int64_t wall;                /* the wall clock is off by so many seconds */
-	tick_t stalled;              /* does not run before */
-	tick_t next_turn;            /* its loop is not through with the last one before */
-	uint32_t inbox;              /* datagrams in its socket buffer */
-	bool touched;                /* there was input since its last turn */
-	tick_t slow;                 /* the kernel takes up to this per step of a dump or batch */
-	uint32_t errors;             /* percent of kernel operations that fail */
-	uint32_t dump_errors;        /* percent of dumps that fail */
-	uint32_t crash_in;           /* crash as soon as a job in this mask runs */
+	tick_t boot;          /* the engine's clock counts from here */
+	int64_t wall;         /* the wall clock is off by so many seconds */
+	tick_t stalled;       /* does not run before */
+	tick_t next_turn;     /* its loop is not through with the last one before */
+	uint32_t inbox;       /* datagrams in its socket buffer */
+	bool touched;         /* there was input since its last turn */
+	tick_t slow;          /* the kernel takes up to this per step of a dump or batch */
+	uint32_t errors;      /* percent of kernel operations that fail */
+	uint32_t dump_errors; /* percent of dumps that fail */
+	uint32_t crash_in;    /* crash as soon as a job in this mask runs */
 
 	struct dump_io dump;
 	struct ops_io ops;
 	struct commit_watch commit;
-	tick_t op_failed[KEYS];      /* last injected error */
-	tick_t news_owed;            /* events were lost, or what makes up for them failed, last */
+	tick_t op_failed[KEYS]; /* last injected error */
+	tick_t news_owed;       /* events were lost, or what makes up for them failed, last */
 
-	bool direct;                 /* DisableExternalCache */
-	bool bypass;                 /* DisableInternalCache */
+	bool direct; /* DisableExternalCache */
+	bool bypass; /* DisableInternalCache */
 
-	bool reuses;                 /* the reference: numbers of its past life come again */
+	bool reuses; /* the reference: numbers of its past life come again */
 
 	/* what an operator of this node has to make up for */
 	bool committed;
@@ -87,7 +87,7 @@ struct node {
 };
 
 /* Lost events are made up for within this time, if the dump that does it succeeds. */
-#define MAKE_UP    (5 * TICK_SEC)
+#define MAKE_UP (5 * TICK_SEC)
 
 #define JOB_DUMP   1u
 #define JOB_COMMIT 2u

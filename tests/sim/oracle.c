@@ -12,11 +12,11 @@
 #include <string.h>
 #include "world.h"
 
-#define CONTROL_MAX 1024u        /* control messages do not count against the limits */
+#define CONTROL_MAX 1024u /* control messages do not count against the limits */
 #define CACHE_BYTES (4u << 20)
-#define TURNS_MAX   20000u       /* per second */
-#define LOOK_EVERY  4u           /* turns between two looks at the reports */
-#define RECOGNISED  (6 * TICK_SEC)   /* a restart of the reference, at the latest */
+#define TURNS_MAX   20000u            /* per second */
+#define LOOK_EVERY  4u                /* turns between two looks at the reports */
+#define RECOGNISED  (6 * TICK_SEC)    /* a restart of the reference, at the latest */
 #define RESOLUTION  (200 * TICK_MSEC) /* of times in caches */
 
 void oracle_start(struct world *w, uint8_t node)
@@ -30,7 +30,8 @@ void oracle_start(struct world *w, uint8_t node)
 static bool find_held(const struct world *w, uint8_t node, uint8_t owner, const struct flow *f,
 		      struct engine_entry *en)
 {
-	struct engine_walk walk = { .which = ECACHE_EXTERNAL, .one_peer = true,
+	struct engine_walk walk = { .which = ECACHE_EXTERNAL,
+				    .one_peer = true,
 				    .peer = w->n[node].peer_of[owner] };
 	uint32_t budget = UINT32_MAX;
 
@@ -49,7 +50,8 @@ bool oracle_holds(const struct world *w, uint8_t node, uint8_t owner, const stru
 
 static void check_stale(struct world *w, uint8_t node, uint8_t owner)
 {
-	struct engine_walk walk = { .which = ECACHE_EXTERNAL, .one_peer = true,
+	struct engine_walk walk = { .which = ECACHE_EXTERNAL,
+				    .one_peer = true,
 				    .peer = w->n[node].peer_of[owner] };
 	struct kernel *k = &w->n[owner].k;
 	struct engine_entry en;
@@ -60,8 +62,10 @@ static void check_stale(struct world *w, uint8_t node, uint8_t owner)
 
 		if (k->ended[key] && k->ended[key] < w->oracle.n[owner].life_began &&
 		    !kernel_find(k, &en.flow))
-			world_fail(w, "stale", "node %u has completed a resync with node %u and holds its "
-				   "flow %u, which ended before", node, owner, key);
+			world_fail(w, "stale",
+				   "node %u has completed a resync with node %u and holds its "
+				   "flow %u, which ended before",
+				   node, owner, key);
 	}
 }
 
@@ -76,23 +80,24 @@ static void check_caches(struct world *w, uint8_t node, const struct engine_stat
 		const uint32_t max = external ? peers * KEYS : KEYS;
 
 		if (st->cache[c].objects > max || st->cache[c].bytes > CACHE_BYTES)
-			world_fail(w, "bounded", "node %u: cache %d holds %u entries, %zu bytes", node, c,
-				   st->cache[c].objects, st->cache[c].bytes);
+			world_fail(w, "bounded", "node %u: cache %d holds %u entries, %zu bytes",
+				   node, c, st->cache[c].objects, st->cache[c].bytes);
 	}
 }
 
 static void check_session(struct world *w, uint8_t node, const struct engine_stats *st,
 			  const struct repl_stats *rs)
 {
-	const uint32_t objects = st->cache[ECACHE_INTERNAL].objects +
-				 st->cache[ECACHE_EXP_INTERNAL].objects;
+	const uint32_t objects =
+		st->cache[ECACHE_INTERNAL].objects + st->cache[ECACHE_EXP_INTERNAL].objects;
 
 	if (rs->window_objects > rs->window_max || rs->window - rs->window_objects > CONTROL_MAX)
-		world_fail(w, "bounded", "node %u: %u elements, %u objects unacknowledged, limit %u",
-			   node, rs->window, rs->window_objects, rs->window_max);
+		world_fail(w, "bounded",
+			   "node %u: %u elements, %u objects unacknowledged, limit %u", node,
+			   rs->window, rs->window_objects, rs->window_max);
 	if (rs->txq > objects + CONTROL_MAX)
-		world_fail(w, "bounded", "node %u: %u elements queued, %u objects cached", node, rs->txq,
-			   objects);
+		world_fail(w, "bounded", "node %u: %u elements queued, %u objects cached", node,
+			   rs->txq, objects);
 }
 
 static void check_resync(struct world *w, uint8_t node, uint8_t peer)
@@ -113,7 +118,7 @@ static void check_resync(struct world *w, uint8_t node, uint8_t peer)
 	    w->watch[node][owner].heard_since >= w->oracle.n[node].looked ||
 	    (node_is_reference(w, owner) &&
 	     tick_since(w->oracle.n[node].looked, w->oracle.n[owner].life_began) < RECOGNISED))
-		return;                        /* with its past life */
+		return; /* with its past life */
 	check_stale(w, node, owner);
 }
 
@@ -235,12 +240,11 @@ static bool commit_excused(struct world *w, struct node *n, const struct engine_
 		flow_reply(&en->flow, &other.orig);
 		kf = kernel_find(&n->k, &other);
 	}
-	return en->created + RESOLUTION > n->commit.start ||       /* came while it ran */
-	       w->oracle.n[n->index].retold[key] >= begun ||       /* it changed while it ran */
-	       n->op_failed[key] >= begun ||
-	       n->k.ended[key] >= begun || n->k.full_at >= begun ||
+	return en->created + RESOLUTION > n->commit.start || /* came while it ran */
+	       w->oracle.n[n->index].retold[key] >= begun || /* it changed while it ran */
+	       n->op_failed[key] >= begun || n->k.ended[key] >= begun || n->k.full_at >= begun ||
 	       en->updated + en->flow.timeout * TICK_SEC < node_now(w, n->index) + TICK_SEC ||
-	       (kf && (kf->f.status & CTS_SEEN_REPLY));            /* another that is in use */
+	       (kf && (kf->f.status & CTS_SEEN_REPLY)); /* another that is in use */
 }
 
 /* The kernel has this flow as the peer described it. */
@@ -282,8 +286,9 @@ static void check_committed_flows(struct world *w, struct node *n, uint8_t peer)
 	while (engine_walk_next(n->e, &walk, &budget, &en) == 1)
 		if (!injected(&n->k, &en.flow) && !commit_excused(w, n, &en) &&
 		    !contested(n, &en.flow))
-			world_fail(w, "committed", "node %u has committed, but its kernel has no flow %u",
-				   n->index, kernel_key(&en.flow));
+			world_fail(w, "committed",
+				   "node %u has committed, but its kernel has no flow %u", n->index,
+				   kernel_key(&en.flow));
 }
 
 static void check_committed_expects(struct world *w, struct node *n, uint8_t peer)
@@ -302,13 +307,16 @@ static void check_committed_expects(struct world *w, struct node *n, uint8_t pee
 		    find_held(w, n->index, n->node_of[peer], &m, &held) &&
 		    !kernel_find_expect(&n->k, &en.expect) &&
 		    en.created + RESOLUTION <= n->commit.start &&
-		    held.created + RESOLUTION <= n->commit.start &&    /* its master, too */
+		    held.created + RESOLUTION <= n->commit.start && /* its master, too */
 		    n->op_failed[kernel_key(&m)] < n->commit.begun &&
 		    n->k.expect_ended < n->commit.begun &&
-		    n->k.ended[kernel_key(&m)] < n->commit.begun && n->k.full_at < n->commit.begun &&
+		    n->k.ended[kernel_key(&m)] < n->commit.begun &&
+		    n->k.full_at < n->commit.begun &&
 		    en.updated + en.expect.timeout * TICK_SEC > node_now(w, n->index) + TICK_SEC)
-			world_fail(w, "committed", "node %u has committed, but its kernel lacks the "
-				   "expectation of flow %u", n->index, kernel_key(&m));
+			world_fail(w, "committed",
+				   "node %u has committed, but its kernel lacks the "
+				   "expectation of flow %u",
+				   n->index, kernel_key(&m));
 	}
 }
 

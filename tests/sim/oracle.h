@@ -32,7 +32,7 @@ struct span {
 
 /* The same of a life that is over. */
 struct past {
-	uint32_t life;               /* 0: none */
+	uint32_t life; /* 0: none */
 	struct span span;
 };
 
@@ -41,34 +41,34 @@ enum said { SAID_NOTHING, SAID_LIVES, SAID_ENDED, SAID_ENDED_ACKED };
 
 /* One direction of a session. */
 struct watch {
-	struct numbers seen;         /* what reached the receiver in its present life */
-	uint32_t life;               /* of the sender ... */
-	struct span span;            /* ... in this life of it ... */
+	struct numbers seen;          /* what reached the receiver in its present life */
+	uint32_t life;                /* of the sender ... */
+	struct span span;             /* ... in this life of it ... */
 	struct past past[PAST_LIVES]; /* ... in those before, by life modulo PAST_LIVES */
-	struct span forged;          /* the last number of somebody else */
-	tick_t owed_since;           /* first arrival since the last ACK; TICK_NEVER: none */
-	uint32_t heard_life;         /* whose message arrived last ... */
-	tick_t heard_since;          /* ... and nobody else's since then ... */
-	tick_t heard;                /* ... when that was */
-	bool greeted;                /* a HELLO of the sender's present life arrived */
-	bool odd;                    /* a past life of the sender may confuse the receiver */
-	tick_t second;               /* of the sender's messages ... */
-	uint32_t sent, most_sent;    /* ... in it; in the busiest */
+	struct span forged;           /* the last number of somebody else */
+	tick_t owed_since;            /* first arrival since the last ACK; TICK_NEVER: none */
+	uint32_t heard_life;          /* whose message arrived last ... */
+	tick_t heard_since;           /* ... and nobody else's since then ... */
+	tick_t heard;                 /* ... when that was */
+	bool greeted;                 /* a HELLO of the sender's present life arrived */
+	bool odd;                     /* a past life of the sender may confuse the receiver */
+	tick_t second;                /* of the sender's messages ... */
+	uint32_t sent, most_sent;     /* ... in it; in the busiest */
 	enum said said[KEYS];
 	uint32_t said_seq[KEYS];
-	uint32_t nended;             /* in state SAID_ENDED */
+	uint32_t nended; /* in state SAID_ENDED */
 };
 
 struct oracle_node {
-	bool told[KEYS];             /* announced in this life */
-	tick_t retold[KEYS];         /* told otherwise than held, during a commit */
-	bool quiet_owed;             /* committed; nothing since that announces it */
+	bool told[KEYS];     /* announced in this life */
+	tick_t retold[KEYS]; /* told otherwise than held, during a commit */
+	bool quiet_owed;     /* committed; nothing since that announces it */
 	uint64_t bulks_at_commit, overruns_at_commit;
-	uint64_t resyncs[NODES];     /* complete ones, by node ... */
-	tick_t looked;               /* ... at this time */
+	uint64_t resyncs[NODES]; /* complete ones, by node ... */
+	tick_t looked;           /* ... at this time */
 	tick_t life_began;
-	tick_t second;               /* of the turns of its loop ... */
-	uint32_t turns;              /* ... in it */
+	tick_t second;  /* of the turns of its loop ... */
+	uint32_t turns; /* ... in it */
 };
 
 struct oracle {

@@ -36,7 +36,7 @@ static void apply(struct reference *r, tick_t now, uint8_t type, const void *v)
 	if (type == WIRE_CT_DESTROY || type == WIRE_EXP_DESTROY)
 		return;
 	if (o)
-		flow_merge(&o->f, v);          /* W14 */
+		flow_merge(&o->f, v); /* W14 */
 	else
 		o = ref_add(r->ext, is_expect, v);
 	if (o && r->p.cache_timeout)
@@ -76,7 +76,7 @@ static void on_range(struct reference *r, const struct wire_msg *m)
 		}
 		if (!e.control)
 			r->in[e.object].place = PLACE_QUEUED;
-		ref_append(&r->txq, &e);           /* W9: with the flags it had */
+		ref_append(&r->txq, &e); /* W9: with the flags it had */
 	}
 }
 
@@ -119,7 +119,7 @@ static void greeting_in(struct reference *r, const struct wire_msg *m)
 			r->ack_from = m->h.seq;
 			r->countdown = r->p.ack_window - 1;
 		}
-		empty_resend(r);               /* W5 */
+		empty_resend(r); /* W5 */
 	}
 	if ((m->h.flags & WIRE_F_HELLO_BACK) && r->greet == SAYING)
 		r->greet = DONE;
@@ -258,7 +258,7 @@ size_t reference_datagram(struct reference *r, tick_t now, uint32_t seconds, uin
 		struct element e = r->txq.e[0];
 
 		if (!r->counting)
-			r->seq = seconds;      /* W29 */
+			r->seq = seconds; /* W29 */
 		r->counting = true;
 		e.seq = r->seq;
 		n = encode(r, &e, buf + len, cap - len);
@@ -270,7 +270,7 @@ size_t reference_datagram(struct reference *r, tick_t now, uint32_t seconds, uin
 		len += n;
 		ref_cut(&r->txq, 0);
 		if (!e.control)
-			e.flags = 0;           /* data decides anew each time */
+			e.flags = 0; /* data decides anew each time */
 		keep(r, &e);
 	}
 	r->alive_at = r->p.mode == REPL_ALARM ? TICK_NEVER : now + TICK_SEC;
@@ -313,7 +313,7 @@ tick_t reference_deadline(const struct reference *r)
 
 void reference_tick(struct reference *r, tick_t now)
 {
-	if (r->alive_at <= now) {              /* W8: only when nothing was sent */
+	if (r->alive_at <= now) { /* W8: only when nothing was sent */
 		r->alive_at = now + TICK_SEC;
 		if (r->p.mode == REPL_FTFW && r->ack_set)
 			acknowledge(r, r->last);
@@ -355,8 +355,8 @@ bool reference_next(const struct reference *r, enum engine_cache which, uint32_t
 		    struct engine_entry *out)
 {
 	const bool expects = which == ECACHE_EXP_INTERNAL || which == ECACHE_EXP_EXTERNAL;
-	const struct object *set = which == ECACHE_INTERNAL || which == ECACHE_EXP_INTERNAL ? r->in
-											     : r->ext;
+	const struct object *set =
+		which == ECACHE_INTERNAL || which == ECACHE_EXP_INTERNAL ? r->in : r->ext;
 
 	for (; *pos < OBJECTS; ++*pos) {
 		const struct object *o = &set[*pos];

@@ -34,7 +34,8 @@ struct object *ref_add(struct object *set, bool is_expect, const void *v)
 
 		if (o->used)
 			continue;
-		*o = (struct object){ .used = true, .is_expect = is_expect,
+		*o = (struct object){ .used = true,
+				      .is_expect = is_expect,
 				      .refresh_at = TICK_NEVER };
 		if (is_expect)
 			o->x = *(const struct expect *)v;
@@ -167,7 +168,7 @@ void reference_expect_event(struct reference *r, tick_t now, enum event_kind k,
 	master = ref_find(r->in, false, &m);
 	if (k == EVENT_DESTROY)
 		end(r, true, x);
-	else if (master && !master->dead)      /* W11 */
+	else if (master && !master->dead) /* W11 */
 		put(r, now, k, true, x);
 }
 

@@ -15,9 +15,9 @@ enum greet { UNSAID, SAYING, DONE };
 /* An entry of a cache. */
 struct object {
 	bool used, is_expect, dead;
-	uint8_t type;                /* 0 new, 1 update; dead ones are sent as 2 */
-	enum place place;            /* internal ones only */
-	tick_t refresh_at;           /* ALARM; internal: send again, external: forget */
+	uint8_t type;      /* 0 new, 1 update; dead ones are sent as 2 */
+	enum place place;  /* internal ones only */
+	tick_t refresh_at; /* ALARM; internal: send again, external: forget */
 	union {
 		struct flow f;
 		struct expect x;
@@ -27,7 +27,7 @@ struct object {
 /* Something to send, or sent and not acknowledged. */
 struct element {
 	bool control;
-	uint8_t flags;               /* greeting included (W9) */
+	uint8_t flags; /* greeting included (W9) */
 	uint32_t from, to;
 	uint32_t object;
 	uint32_t seq;
@@ -43,12 +43,12 @@ struct reference {
 	struct rng rng;
 	struct object in[OBJECTS], ext[OBJECTS];
 	struct list txq, resend;
-	bool counting;               /* the first number is set */
+	bool counting; /* the first number is set */
 	uint32_t seq;
 	bool heard;
-	uint32_t last;               /* number received */
+	uint32_t last; /* number received */
 	enum greet greet;
-	bool answer;                 /* owe HELLO_BACK */
+	bool answer; /* owe HELLO_BACK */
 	bool ack_set;
 	uint32_t ack_from, countdown;
 	tick_t alive_at;

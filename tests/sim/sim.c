@@ -15,7 +15,7 @@
 #include "world.h"
 
 #define SETTLE (90 * TICK_SEC)
-#define IDLE   (4 * TICK_SEC)    /* afterwards, to see that nothing goes on */
+#define IDLE   (4 * TICK_SEC) /* afterwards, to see that nothing goes on */
 
 /* ---- the end of a history ---- */
 
@@ -75,7 +75,7 @@ static void wait_converged(struct world *w)
 static void settle(struct world *w)
 {
 	heal(w);
-	world_advance(w, w->now + 9 * TICK_SEC);   /* purges and overrun resyncs fire */
+	world_advance(w, w->now + 9 * TICK_SEC); /* purges and overrun resyncs fire */
 	operators(w);
 	wait_converged(w);
 	world_trace(w, "converged");
@@ -92,8 +92,9 @@ static void report(const struct world *w, const struct sim_params *p)
 	const uint32_t n = w->ntrace < TRACE_LINES ? w->ntrace : TRACE_LINES;
 
 	printf("# seed %" PRIu64 ", %u steps: invariant \"%s\" broken at step %" PRIu64 ": %s\n"
-	       "# %u nodes%s, %s; last steps:\n", p->seed, p->steps, w->broken, w->steps, w->why,
-	       w->s.nodes, w->s.reference ? ", the last is the reference" : "", mode_names[w->s.mode]);
+	       "# %u nodes%s, %s; last steps:\n",
+	       p->seed, p->steps, w->broken, w->steps, w->why, w->s.nodes,
+	       w->s.reference ? ", the last is the reference" : "", mode_names[w->s.mode]);
 	for (uint32_t i = w->ntrace - n; i < w->ntrace; i++)
 		printf("#   %s\n", w->trace[i % TRACE_LINES]);
 }
@@ -221,7 +222,11 @@ static bool parse(int c, struct sim_params *p, uint64_t *histories)
 
 int main(int argc, char **argv)
 {
-	struct sim_params p = { .seed = 1, .steps = 250, .mode = -1, .reference = -1, .bypass = -1,
+	struct sim_params p = { .seed = 1,
+				.steps = 250,
+				.mode = -1,
+				.reference = -1,
+				.bypass = -1,
 				.cures = REPL_CURES_ALL };
 	uint64_t histories = 1, failed = 0;
 	int c;
@@ -231,7 +236,7 @@ int main(int argc, char **argv)
 			return 2;
 	for (uint64_t i = 0; i < histories; i++, p.seed++)
 		failed += (uint64_t)history(&p);
-	printf("%s %" PRIu64 " histories, %" PRIu64 " broken\n", failed ? "FAILED:" : "ok:", histories,
-	       failed);
+	printf("%s %" PRIu64 " histories, %" PRIu64 " broken\n",
+	       failed ? "FAILED:" : "ok:", histories, failed);
 	return failed ? 1 : 0;
 }

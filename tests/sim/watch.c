@@ -19,11 +19,11 @@
 #include "wire/message.h"
 #include "world.h"
 
-#define STORM_LIMIT 6000u        /* messages per second and direction */
+#define STORM_LIMIT 6000u /* messages per second and direction */
 #define ACK_MAX     (1u << 16)
-#define NACK_MAX    (1u << 20)   /* a NACK may take the start of a new life for a gap */
+#define NACK_MAX    (1u << 20) /* a NACK may take the start of a new life for a gap */
 #define ACK_DUE     (1500 * TICK_MSEC)
-#define ACK_DUE_ODD (10 * TICK_SEC)  /* something of a past life confused them */
+#define ACK_DUE_ODD (10 * TICK_SEC) /* something of a past life confused them */
 #define SILENT      (3 * TICK_SEC)
 
 /* ---- sets of numbers ---- */
@@ -190,13 +190,13 @@ static void check_range(struct world *w, uint8_t from, uint8_t to, const struct 
 		return;
 	}
 	if (!ack && !in_gap(o, m->from, m->to))
-		world_fail(w, "nack-truth", "node %u asks node %u for %u..%u, no gap in %u..%u", from,
-			   to, m->from, m->to, o->span.min, o->span.max);
+		world_fail(w, "nack-truth", "node %u asks node %u for %u..%u, no gap in %u..%u",
+			   from, to, m->from, m->to, o->span.min, o->span.max);
 	for (uint32_t n = m->from; ack && !w->broken; n++) {
 		if (!holds(&o->seen, n))
 			world_fail(w, "ack-truth",
-				   "node %u acknowledges %u of %u..%u to node %u, never received", from,
-				   n, m->from, m->to, to);
+				   "node %u acknowledges %u of %u..%u to node %u, never received",
+				   from, n, m->from, m->to, to);
 		if (n == m->to)
 			return;
 	}
@@ -219,8 +219,9 @@ void watch_acks_due(struct world *w, uint8_t node)
 		const struct watch *o = &w->watch[node][i];
 
 		if (ack_overdue(w, o))
-			world_fail(w, "ack-due", "node %u has acknowledged nothing of node %u for too long",
-				   node, i);
+			world_fail(w, "ack-due",
+				   "node %u has acknowledged nothing of node %u for too long", node,
+				   i);
 	}
 }
 
@@ -270,10 +271,11 @@ static void note_acked(struct watch *o, const struct wire_msg *m)
 }
 
 /* --verbose: every message, when it is sent (">") and when it arrives. */
-static void tell(struct world *w, uint8_t from, uint8_t to, const char *how, const struct wire_msg *m)
+static void tell(struct world *w, uint8_t from, uint8_t to, const char *how,
+		 const struct wire_msg *m)
 {
-	static const char *const types[] = { "new", "update", "destroy", "exp-new", "exp-update",
-					     "exp-destroy" };
+	static const char *const types[] = { "new",     "update",     "destroy",
+					     "exp-new", "exp-update", "exp-destroy" };
 	struct flow f;
 
 	if (!w->verbose)
@@ -282,7 +284,8 @@ static void tell(struct world *w, uint8_t from, uint8_t to, const char *how, con
 		world_trace(w, "%u %s %u: %u%s%s%s%s%s%s %u..%u", from, how, to, m->h.seq,
 			    m->h.flags & WIRE_F_HELLO ? " HELLO" : "",
 			    m->h.flags & WIRE_F_HELLO_BACK ? " HELLO_BACK" : "",
-			    m->h.flags & WIRE_F_ACK ? " ACK" : "", m->h.flags & WIRE_F_NACK ? " NACK" : "",
+			    m->h.flags & WIRE_F_ACK ? " ACK" : "",
+			    m->h.flags & WIRE_F_NACK ? " NACK" : "",
 			    m->h.flags & WIRE_F_RESYNC ? " RESYNC" : "",
 			    m->h.flags & WIRE_F_ALIVE ? " ALIVE" : "", m->from, m->to);
 	else if (m->h.type <= WIRE_EXP_DESTROY)
@@ -373,7 +376,7 @@ void watch_delivered(struct world *w, uint8_t to, const struct dgram *d)
 		else
 			widen_past(o, d->life, m.h.seq);
 		if (now && m.h.type == WIRE_CONTROL && (m.h.flags & WIRE_F_ACK) &&
-		    !node_is_reference(w, to))       /* it may mean a number of its past life */
+		    !node_is_reference(w, to)) /* it may mean a number of its past life */
 			note_acked(&w->watch[d->from][to], &m);
 	}
 }
@@ -389,11 +392,13 @@ void watch_applied(struct world *w, uint8_t to, const struct dgram *d)
 	/* Who never met the sender's past life cannot know that this is of it. */
 	if (!w->n[to].e || (d->life != o->life && (node_is_reference(w, d->from) ||
 						   w->oracle.n[to].life_began + TICK_SEC >
-						   w->oracle.n[d->from].life_began)))
+							   w->oracle.n[d->from].life_began)))
 		return;
 	for (; len && wire_message_next(data, len, &m, &used) == 0; data += used, len -= used)
 		if (flow_of(&m, &f) && o->said[kernel_key(&f)] == SAID_ENDED_ACKED &&
 		    oracle_holds(w, to, d->from, &f))
-			world_fail(w, "resurrect", "node %u holds flow %u of node %u again, whose end it "
-				   "acknowledged", to, kernel_key(&f), d->from);
+			world_fail(w, "resurrect",
+				   "node %u holds flow %u of node %u again, whose end it "
+				   "acknowledged",
+				   to, kernel_key(&f), d->from);
 }

@@ -33,15 +33,15 @@
 /* What the seed decides once. */
 struct setup {
 	enum repl_mode mode;
-	uint8_t nodes;               /* 2..NODES */
-	bool reference;              /* the last node is of the other kind, with node 0 as its peer */
-	bool lossless;               /* the network has no faults */
-	uint32_t cures;              /* REPL_CURE_* */
+	uint8_t nodes;  /* 2..NODES */
+	bool reference; /* the last node is of the other kind, with node 0 as its peer */
+	bool lossless;  /* the network has no faults */
+	uint32_t cures; /* REPL_CURE_* */
 	uint32_t mtu;
 	uint32_t resend_limit, ack_window;
 	bool startup_resync, expects;
 	uint32_t purge_timeout, overrun_resync, commit_timeout, refresh_time, cache_timeout;
-	uint32_t flows;              /* numbers in use per node */
+	uint32_t flows; /* numbers in use per node */
 };
 
 struct world {
@@ -54,9 +54,9 @@ struct world {
 	struct watch watch[NODES][NODES]; /* receiver, sender */
 	struct oracle oracle;
 	uint64_t steps, lost;
-	bool quiet;                  /* faults healed, traffic stopped */
+	bool quiet; /* faults healed, traffic stopped */
 	bool verbose;
-	const char *broken;          /* invariant that failed */
+	const char *broken; /* invariant that failed */
 	char why[256];
 	char trace[TRACE_LINES][240];
 	uint32_t ntrace;
@@ -72,11 +72,11 @@ void world_advance(struct world *w, tick_t until);
 struct sim_params {
 	uint64_t seed;
 	uint32_t steps;
-	int mode;                    /* enum repl_mode, -1: drawn */
-	int nodes;                   /* 0: drawn */
-	int reference;               /* -1: drawn */
-	int bypass;                  /* nodes without internal cache; -1: drawn */
-	bool direct;                 /* nodes without external cache */
+	int mode;      /* enum repl_mode, -1: drawn */
+	int nodes;     /* 0: drawn */
+	int reference; /* -1: drawn */
+	int bypass;    /* nodes without internal cache; -1: drawn */
+	bool direct;   /* nodes without external cache */
 	uint32_t cures;
 	bool lossless;
 	bool verbose;

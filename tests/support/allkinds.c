@@ -58,8 +58,8 @@ static void make_icmp(struct rng *r, struct tuple *t)
 static void make_key(struct rng *r, uint32_t n, struct flow *f)
 {
 	static const uint8_t protos[] = {
-		IPP_TCP, IPP_TCP, IPP_TCP, IPP_TCP, IPP_UDP, IPP_UDP, IPP_UDPLITE, IPP_SCTP,
-		IPP_SCTP, IPP_GRE, IPP_GRE, IPP_ICMP, 50, 51, 89,
+		IPP_TCP,  IPP_TCP, IPP_TCP, IPP_TCP,  IPP_UDP, IPP_UDP, IPP_UDPLITE, IPP_SCTP,
+		IPP_SCTP, IPP_GRE, IPP_GRE, IPP_ICMP, 50,      51,      89,
 	};
 	struct tuple *t = &f->orig;
 	bool master = n % FAMILY_SIZE == 0;
@@ -161,7 +161,8 @@ static void make_zone(struct rng *r, struct flow *f)
 static void make_helper(struct rng *r, struct flow *f)
 {
 	const char *name = f->orig.proto == IPP_TCP ? "ftp" :
-			   f->orig.proto == IPP_UDP ? "tftp" : NULL;
+			   f->orig.proto == IPP_UDP ? "tftp" :
+						      NULL;
 
 	if (!name || !chance(r, 8))
 		return;
@@ -229,7 +230,8 @@ static int run(uint32_t count, uint64_t seed, bool unlabel)
 		size_t n = 0;
 
 		for (; n < KOP_BATCH && done + n < count; n++) {
-			ops[n] = (struct kernel_op){ .kind = KOP_CREATE, .liberal = true,
+			ops[n] = (struct kernel_op){ .kind = KOP_CREATE,
+						     .liberal = true,
 						     .window_scale = true };
 			make_flow(seed, done + (uint32_t)n, &ops[n].flow);
 			if (unlabel)
@@ -239,7 +241,8 @@ static int run(uint32_t count, uint64_t seed, bool unlabel)
 		for (size_t i = 0; i < n; i++) {
 			refused += ops[i].err != 0;
 			if (ops[i].err)
-				fprintf(stderr, "%u: %s\n", done + (uint32_t)i, err_text(ops[i].err));
+				fprintf(stderr, "%u: %s\n", done + (uint32_t)i,
+					err_text(ops[i].err));
 		}
 		done += (uint32_t)n;
 	}
@@ -273,8 +276,7 @@ static void put_rest(const struct flow *f)
 		printf(" seqadj=%u,%d,%d", f->seqadj[i].pos, f->seqadj[i].before,
 		       f->seqadj[i].after);
 	if (f->has & FLOW_HAS_SYNPROXY)
-		printf(" synproxy=%x,%x,%x", f->synproxy_isn, f->synproxy_its,
-		       f->synproxy_tsoff);
+		printf(" synproxy=%x,%x,%x", f->synproxy_isn, f->synproxy_its, f->synproxy_tsoff);
 }
 
 static void put_flow(const struct flow *f)

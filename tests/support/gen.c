@@ -50,7 +50,7 @@ static uint32_t key_bits(const struct tuple *t)
 
 void gen_flow_key(uint32_t n, struct flow *f)
 {
-	static const uint8_t protos[] = { IPP_TCP, IPP_TCP, IPP_UDP, IPP_TCP,
+	static const uint8_t protos[] = { IPP_TCP,  IPP_TCP,  IPP_UDP, IPP_TCP,
 					  IPP_ICMP, IPP_SCTP, IPP_TCP, 50 };
 	uint8_t family = n % 4 == 3 ? FAM_IP6 : FAM_IP4;
 	uint8_t proto = protos[n / 4 % 8];
@@ -199,9 +199,8 @@ void gen_expect_key(uint32_t n, struct expect *e)
 	memset(e->mask.src.b, 0xff, len);
 	memset(e->mask.dst.b, 0xff, len);
 	e->mask.dport = 0xffff;
-	e->has = EXPECT_HAS_MASTER | EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_TUPLE |
-		 EXPECT_HAS_PORTS | EXPECT_HAS_MASK | EXPECT_HAS_MASK_PORTS |
-		 EXPECT_HAS_FLAGS | EXPECT_HAS_CLASS;
+	e->has = EXPECT_HAS_MASTER | EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_TUPLE | EXPECT_HAS_PORTS |
+		 EXPECT_HAS_MASK | EXPECT_HAS_MASK_PORTS | EXPECT_HAS_FLAGS | EXPECT_HAS_CLASS;
 	e->class_ = n % 3;
 }
 

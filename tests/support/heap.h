@@ -10,11 +10,11 @@
 
 struct heap_node {
 	tick_t at;
-	uint32_t pos;          /* 1-based place in the heap, 0 = not in it */
+	uint32_t pos; /* 1-based place in the heap, 0 = not in it */
 };
 
 struct heap {
-	struct heap_node **v;  /* owned array of borrowed nodes */
+	struct heap_node **v; /* owned array of borrowed nodes */
 	uint32_t n, cap;
 };
 

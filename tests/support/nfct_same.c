@@ -13,26 +13,26 @@
 #define IS_SET(ct, attr) (nfct_attr_is_set(ct, attr) > 0)
 
 /* Leave with the condition as text if it does not hold. */
-#define SAME(cond)                      \
-	do {                            \
-		if (!(cond))            \
-			return #cond;   \
+#define SAME(cond)                    \
+	do {                          \
+		if (!(cond))          \
+			return #cond; \
 	} while (0)
 
 /* Leave with what another comparison found. */
-#define ALSO(what)                           \
-	do {                                 \
-		const char *what_ = (what);  \
-		if (what_)                   \
-			return what_;        \
+#define ALSO(what)                          \
+	do {                                \
+		const char *what_ = (what); \
+		if (what_)                  \
+			return what_;       \
 	} while (0)
 
 /* A part is known to us exactly if the library has the attribute. */
-#define SAME_PART(ct, f, part, attr, bits, field)                              \
-	do {                                                                   \
-		SAME((((f)->has & (part)) != 0) == IS_SET(ct, attr));          \
-		if ((f)->has & (part))                                         \
-			SAME(nfct_get_attr_u##bits(ct, attr) == (field));      \
+#define SAME_PART(ct, f, part, attr, bits, field)                         \
+	do {                                                              \
+		SAME((((f)->has & (part)) != 0) == IS_SET(ct, attr));     \
+		if ((f)->has & (part))                                    \
+			SAME(nfct_get_attr_u##bits(ct, attr) == (field)); \
 	} while (0)
 
 const enum nf_conntrack_attr nfct_addr4[3][2] = {
@@ -51,7 +51,9 @@ const enum nf_conntrack_attr nfct_port[3][2] = {
 	{ ATTR_MASTER_PORT_SRC, ATTR_MASTER_PORT_DST },
 };
 const enum nf_conntrack_attr nfct_l4[3] = {
-	ATTR_ORIG_L4PROTO, ATTR_REPL_L4PROTO, ATTR_MASTER_L4PROTO,
+	ATTR_ORIG_L4PROTO,
+	ATTR_REPL_L4PROTO,
+	ATTR_MASTER_L4PROTO,
 };
 
 /* A port that the library does not know is 0 to us. */
@@ -63,7 +65,8 @@ static bool same_port(const struct nf_conntrack *ct, enum nf_conntrack_attr attr
 /* which: 0 original, 1 reply, 2 master. */
 static const char *tuple_differs(const struct nf_conntrack *ct, int which, const struct tuple *t)
 {
-	const enum nf_conntrack_attr *a = t->family == FAM_IP4 ? nfct_addr4[which] : nfct_addr6[which];
+	const enum nf_conntrack_attr *a =
+		t->family == FAM_IP4 ? nfct_addr4[which] : nfct_addr6[which];
 
 	SAME(IS_SET(ct, a[0]) && IS_SET(ct, a[1]));
 	SAME(memcmp(nfct_get_attr(ct, a[0]), t->src.b, addr_len(t->family)) == 0);
@@ -98,9 +101,9 @@ static const char *orig_differs(const struct nf_conntrack *ct, const struct flow
 }
 
 /* Window scales and flags are of use only if both directions are known. */
-static const char *pair_differs(const struct nf_conntrack *ct, const struct flow *f,
-				uint32_t part, enum nf_conntrack_attr orig,
-				enum nf_conntrack_attr reply, const uint8_t *values)
+static const char *pair_differs(const struct nf_conntrack *ct, const struct flow *f, uint32_t part,
+				enum nf_conntrack_attr orig, enum nf_conntrack_attr reply,
+				const uint8_t *values)
 {
 	bool both = IS_SET(ct, orig) && IS_SET(ct, reply);
 
@@ -141,7 +144,8 @@ static const char *proto_differs(const struct nf_conntrack *ct, const struct flo
 static const char *seqadj_differs(const struct nf_conntrack *ct, const struct flow *f)
 {
 	static const enum nf_conntrack_attr a[2] = {
-		ATTR_ORIG_NAT_SEQ_CORRECTION_POS, ATTR_REPL_NAT_SEQ_CORRECTION_POS,
+		ATTR_ORIG_NAT_SEQ_CORRECTION_POS,
+		ATTR_REPL_NAT_SEQ_CORRECTION_POS,
 	};
 
 	if (!(f->has & FLOW_HAS_SEQADJ)) {
@@ -241,11 +245,11 @@ static const char *part_differs(const struct nf_expect *exp, enum nf_expect_attr
 	return NULL;
 }
 
-#define SAME_EXPECT(exp, e, part, attr, bits, field)                                     \
-	do {                                                                             \
-		SAME((((e)->has & (part)) != 0) == (nfexp_attr_is_set(exp, attr) > 0));  \
-		if ((e)->has & (part))                                                   \
-			SAME(nfexp_get_attr_u##bits(exp, attr) == (field));              \
+#define SAME_EXPECT(exp, e, part, attr, bits, field)                                    \
+	do {                                                                            \
+		SAME((((e)->has & (part)) != 0) == (nfexp_attr_is_set(exp, attr) > 0)); \
+		if ((e)->has & (part))                                                  \
+			SAME(nfexp_get_attr_u##bits(exp, attr) == (field));             \
 	} while (0)
 
 const char *nfexp_differs(const struct nf_expect *exp, const struct expect *e)

@@ -43,15 +43,15 @@
 #include "base/rand.h"
 
 #define VNET_LEN   sizeof(struct virtio_net_hdr)
-#define FRAME_MAX  (VNET_LEN + 65536 + 256)   /* a whole segment to be cut up later */
+#define FRAME_MAX  (VNET_LEN + 65536 + 256) /* a whole segment to be cut up later */
 #define BYTES_MAX  (64u << 20)
-#define BURST      64                         /* frames read before looking at the clock */
+#define BURST      64 /* frames read before looking at the clock */
 #define SOCKET_BUF (16 << 20)
 
 /* What to do to a direction. */
 struct spec {
-	uint32_t loss, dup, reorder;   /* percent */
-	uint32_t delay, jitter;        /* ms */
+	uint32_t loss, dup, reorder; /* percent */
+	uint32_t delay, jitter;      /* ms */
 };
 
 struct stats {
@@ -62,11 +62,11 @@ struct stats {
 
 struct direction {
 	const char *name;
-	int in, out;                   /* sockets, borrowed */
+	int in, out; /* sockets, borrowed */
 	struct spec spec;
 	struct rng rng;
-	tick_t line;                   /* when the last one in line leaves */
-	uint64_t number, youngest;     /* of the last datagram taken, and sent */
+	tick_t line;               /* when the last one in line leaves */
+	uint64_t number, youngest; /* of the last datagram taken, and sent */
 	struct stats st;
 };
 
@@ -75,16 +75,16 @@ struct frame {
 	struct direction *dir;
 	uint64_t number;
 	size_t len;
-	uint8_t data[];                /* with what the kernel says of it in front */
+	uint8_t data[]; /* with what the kernel says of it in front */
 };
 
 struct relay {
 	struct direction dirs[2];
-	struct heap heap;              /* of frames held */
+	struct heap heap; /* of frames held */
 	uint16_t port;
 	uint32_t frames, frames_max;
 	size_t bytes;
-	char line[256];                /* of standard input, so far */
+	char line[256]; /* of standard input, so far */
 	size_t line_len;
 };
 
@@ -179,7 +179,8 @@ static int arguments(struct relay *r, int argc, char **argv)
  */
 static int device_open(const char *name)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_ALL),
 				  .sll_ifindex = (int)if_nametoindex(name) };
 	struct packet_mreq all = { .mr_ifindex = to.sll_ifindex, .mr_type = PACKET_MR_PROMISC };
 	const int one = 1, big = SOCKET_BUF;
@@ -271,7 +272,8 @@ static void treat(struct relay *r, struct direction *d, const uint8_t *data, siz
 	const bool lost = rng_below(&d->rng, 100) < s->loss;
 	const bool twice = rng_below(&d->rng, 100) < s->dup;
 	const bool astray = rng_below(&d->rng, 100) < s->reorder;
-	const tick_t at = t + s->delay * TICK_MSEC + jitter(d), behind = jitter(d), second = jitter(d);
+	const tick_t at = t + s->delay * TICK_MSEC + jitter(d), behind = jitter(d),
+		     second = jitter(d);
 
 	d->st.matched++;
 	d->number++;
@@ -351,9 +353,10 @@ static void report(struct relay *r)
 		if (getsockopt(d->in, SOL_PACKET, PACKET_STATISTICS, &ts,
 			       &(socklen_t){ sizeof(ts) }) == 0)
 			d->st.missed += ts.tp_drops;
-		printf("%s\"%s\": {\"matched\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"doubled\": %" PRIu64
-		       ", \"overtaken\": %" PRIu64 ", \"sent\": %" PRIu64 ", \"refused\": %" PRIu64
-		       ", \"failed\": %" PRIu64 ", \"held\": %u, \"held_max\": %u, \"missed\": %" PRIu64
+		printf("%s\"%s\": {\"matched\": %" PRIu64 ", \"lost\": %" PRIu64
+		       ", \"doubled\": %" PRIu64 ", \"overtaken\": %" PRIu64 ", \"sent\": %" PRIu64
+		       ", \"refused\": %" PRIu64 ", \"failed\": %" PRIu64
+		       ", \"held\": %u, \"held_max\": %u, \"missed\": %" PRIu64
 		       ", \"other\": %" PRIu64 ", \"other_failed\": %" PRIu64 "}",
 		       i ? ", " : "{", d->name, d->st.matched, d->st.lost, d->st.doubled,
 		       d->st.overtaken, d->st.sent, d->st.refused, d->st.failed, d->st.held,
@@ -406,8 +409,10 @@ static bool commands(struct relay *r)
 /* 0 when asked to end. */
 static int run(struct relay *r, int signals)
 {
-	struct pollfd fds[] = { { r->dirs[0].in, POLLIN, 0 }, { r->dirs[1].in, POLLIN, 0 },
-				{ 0, POLLIN, 0 }, { signals, POLLIN, 0 } };
+	struct pollfd fds[] = { { r->dirs[0].in, POLLIN, 0 },
+				{ r->dirs[1].in, POLLIN, 0 },
+				{ 0, POLLIN, 0 },
+				{ signals, POLLIN, 0 } };
 	int err;
 
 	for (;;) {

@@ -6,10 +6,10 @@
 #include "base/seq.h"
 
 /* Leave with the condition as text if it does not hold. */
-#define HOLDS(cond)                     \
-	do {                            \
-		if (!(cond))            \
-			return #cond;   \
+#define HOLDS(cond)                   \
+	do {                          \
+		if (!(cond))          \
+			return #cond; \
 	} while (0)
 
 static const char *list_unsound(const struct repl *r, const struct node_list *l,
@@ -64,8 +64,7 @@ const char *repl_unsound(const struct repl *r)
 		what = window_unsound(r);
 	if (what)
 		return what;
-	HOLDS(r->q.nodes.used ==
-	      r->q.ctl.count + r->q.obj.count + r->q.done.count + r->win.count);
+	HOLDS(r->q.nodes.used == r->q.ctl.count + r->q.obj.count + r->q.done.count + r->win.count);
 	HOLDS(r->countdown > 0);
 	HOLDS(!r->ack_set || !seq_after(r->ack_from, r->rx.last));
 	return NULL;

@@ -32,11 +32,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAUSE_NS 50000000LL /* between two requests of one connection */
-#define SECOND_NS 1000000000LL
+#define PAUSE_NS    50000000LL /* between two requests of one connection */
+#define SECOND_NS   1000000000LL
 #define REQUEST_LEN 32
-#define CHUNK_LEN 65536
-#define EVENTS_MAX 64
+#define CHUNK_LEN   65536
+#define EVENTS_MAX  64
 
 enum kind {
 	KIND_LISTEN_ECHO,
@@ -50,19 +50,19 @@ enum kind {
 
 struct conn {
 	enum kind kind;
-	int fd; /* -1: closed */
-	bool up; /* handshake done */
-	bool waiting; /* a request is on its way */
-	int error; /* errno, EPIPE for an orderly end by the peer */
-	uint16_t port; /* own port */
+	int fd;           /* -1: closed */
+	bool up;          /* handshake done */
+	bool waiting;     /* a request is on its way */
+	int error;        /* errno, EPIPE for an orderly end by the peer */
+	uint16_t port;    /* own port */
 	uint32_t request; /* number of the request in work */
-	size_t got; /* bytes of its answer so far */
+	size_t got;       /* bytes of its answer so far */
 	char answer[REQUEST_LEN];
-	uint64_t bytes; /* received since the mark */
+	uint64_t bytes;   /* received since the mark */
 	uint64_t answers; /* whole answers since the mark */
-	int64_t last; /* when something arrived last */
-	int64_t worst; /* longest silence since the mark */
-	int64_t due; /* when the next request goes out */
+	int64_t last;     /* when something arrived last */
+	int64_t worst;    /* longest silence since the mark */
+	int64_t due;      /* when the next request goes out */
 };
 
 struct client {
@@ -95,7 +95,7 @@ static void die(const char *what)
 
 static void watch(int ep, struct conn *c, uint32_t events)
 {
-	struct epoll_event ev = {.events = events, .data.ptr = c};
+	struct epoll_event ev = { .events = events, .data.ptr = c };
 
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &ev) < 0)
 		die("epoll_ctl");
@@ -124,7 +124,7 @@ static struct conn *server_conn(int ep, int fd, enum kind kind, uint32_t events)
 
 static void server_listen(int ep, uint16_t port, enum kind kind)
 {
-	struct sockaddr_in6 addr = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	int one = 1, fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -229,8 +229,8 @@ static void conn_open(struct client *cl, struct conn *c, enum kind kind, int64_t
 /* The handshake is over, well or not. */
 static void conn_ready(struct client *cl, struct conn *c, int64_t now)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
-	struct sockaddr_storage own = {0};
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+	struct sockaddr_storage own = { 0 };
 	socklen_t len = sizeof(own), elen = sizeof(int);
 	int error = 0;
 
@@ -480,7 +480,7 @@ static void client_open(struct client *cl, int n_bulk)
 
 static int run_client(struct client *cl, int n_bulk)
 {
-	struct conn in = {.kind = KIND_STDIN, .fd = STDIN_FILENO};
+	struct conn in = { .kind = KIND_STDIN, .fd = STDIN_FILENO };
 	struct epoll_event events[EVENTS_MAX];
 
 	cl->ep = epoll_create1(0);
@@ -507,7 +507,7 @@ static int run_client(struct client *cl, int n_bulk)
 
 int main(int argc, char **argv)
 {
-	struct client cl = {0};
+	struct client cl = { 0 };
 
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && !strcmp(argv[1], "server"))

@@ -32,7 +32,7 @@ Test(jsonw, pieces)
 	jsonw_seconds(&j, "f", 61002500000u);
 	jsonw_object_end(&j);
 	cr_assert_str_eq(text, "{\"a\":18446744073709551615,\"b\":[],\"c\":[\"x\",{},false],"
-			 "\"d\":true,\"e\":null,\"f\":61.002}");
+			       "\"d\":true,\"e\":null,\"f\":61.002}");
 }
 
 Test(jsonw, any_byte_is_read_back)

@@ -14,7 +14,7 @@
 #include "gen.h"
 #include "oom.h"
 
-#define KEYS 3000
+#define KEYS  3000
 #define TENTH (TICK_SEC / 10)
 
 struct naive {
@@ -24,8 +24,8 @@ struct naive {
 	tick_t created, updated;
 	uint8_t flags;
 	uint32_t slots[2];
-	unsigned int seen;     /* by a walk */
-	bool steady;           /* present during all of a walk */
+	unsigned int seen; /* by a walk */
+	bool steady;       /* present during all of a walk */
 };
 
 static struct naive table[KEYS];
@@ -36,7 +36,10 @@ static bool started;
 static struct cache *make(uint32_t limit, uint64_t secret)
 {
 	struct cache_params p = {
-		.ops = &pack_flow, .limit = limit, .slots = 2, .secret = secret,
+		.ops = &pack_flow,
+		.limit = limit,
+		.slots = 2,
+		.secret = secret,
 	};
 
 	return cache_new(&p);

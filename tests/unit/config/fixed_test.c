@@ -35,9 +35,11 @@ Test(fixed, what_cannot_change)
 			 "Path");
 	cr_expect_str_eq(fixed("General { Systemd off }", ""), "Systemd");
 	cr_expect_str_eq(fixed("Sync { Mode NOTRACK { DisableInternalCache on } }",
-			       "Sync { Mode NOTRACK { } }"), "DisableInternalCache");
+			       "Sync { Mode NOTRACK { } }"),
+			 "DisableInternalCache");
 	cr_expect_str_eq(fixed("Sync { Mode FTFW { DisableExternalCache on } }",
-			       "Sync { Mode FTFW { } }"), "DisableExternalCache");
+			       "Sync { Mode FTFW { } }"),
+			 "DisableExternalCache");
 }
 
 Test(fixed, what_can_change)
@@ -45,9 +47,10 @@ Test(fixed, what_can_change)
 	cr_expect_null(fixed("", ""));
 	cr_expect_null(fixed("Sync { }", "Sync { Mode FTFW { } }"));
 	cr_expect_null(fixed("General { PollSecs 3 }", "General { PollSecs 4 }"));
-	cr_expect_null(fixed("General { LogFile on Syslog local1 LogLevel error HashLimit 3 }", ""));
-	cr_expect_null(fixed("General { LockFile /a-long-one LockFile /b }",
-			     "General { LockFile /b }"));
+	cr_expect_null(
+		fixed("General { LogFile on Syslog local1 LogLevel error HashLimit 3 }", ""));
+	cr_expect_null(
+		fixed("General { LockFile /a-long-one LockFile /b }", "General { LockFile /b }"));
 	cr_expect_null(fixed("Sync { Options { ExpectationSync { ftp } } }",
 			     "Sync { Options { ExpectationSync on } }"));
 	cr_expect_null(fixed("Sync { Peer a { } }", "Sync { Peer b { UDP { } } }"));
@@ -84,20 +87,26 @@ static bool same_filter(const char *a, const char *b)
 Test(fixed, filters)
 {
 	static const char *const all[] = {
-		"", FILTER("Address Ignore { }"), FILTER("Address Accept { }"),
+		"",
+		FILTER("Address Ignore { }"),
+		FILTER("Address Accept { }"),
 		FILTER("Address Ignore { IPv4_address 10.0.0.1 }"),
 		FILTER("Address Ignore { IPv4_address 10.0.0.2 }"),
 		FILTER("Address Ignore { IPv4_address 10.0.0.0/8 }"),
-		FILTER("Protocol Ignore { TCP }"), FILTER("Protocol Ignore { UDP }"),
-		FILTER("Protocol Accept { UDP }"), FILTER("State Accept { LISTEN for TCP }"),
-		FILTER("State Accept { CLOSED for TCP }"), FILTER("State Ignore { CLOSED for TCP }"),
+		FILTER("Protocol Ignore { TCP }"),
+		FILTER("Protocol Ignore { UDP }"),
+		FILTER("Protocol Accept { UDP }"),
+		FILTER("State Accept { LISTEN for TCP }"),
+		FILTER("State Accept { CLOSED for TCP }"),
+		FILTER("State Ignore { CLOSED for TCP }"),
 		"General { Filter From Kernelspace { State Ignore { CLOSED for TCP } } }",
 	};
 	const size_t n = sizeof(all) / sizeof(all[0]);
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < n; j++)
-			cr_expect_eq(same_filter(all[i], all[j]), i == j, "%s / %s", all[i], all[j]);
+			cr_expect_eq(same_filter(all[i], all[j]), i == j, "%s / %s", all[i],
+				     all[j]);
 	cr_expect(same_filter("", "General { Filter { } }"));
 }
 
@@ -122,8 +131,13 @@ static bool same_link(const char *kind, const char *more)
 Test(fixed, links)
 {
 	static const char *const other[] = {
-		"IPv4_address 10.0.0.3", "IPv4_Destination_Address 10.0.0.3", "Port 2",
-		"Interface b", "SndSocketBuffer 1", "RcvSocketBuffer 1", "Checksum off",
+		"IPv4_address 10.0.0.3",
+		"IPv4_Destination_Address 10.0.0.3",
+		"Port 2",
+		"Interface b",
+		"SndSocketBuffer 1",
+		"RcvSocketBuffer 1",
+		"Checksum off",
 		"IPv6_address fe80::1",
 	};
 

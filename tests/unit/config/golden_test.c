@@ -39,7 +39,7 @@ static void add_input(struct test_case *t, const char *s)
 			s++;
 			c = *s == 't' ? '\t' : *s == 'r' ? '\r' : *s == '0' ? '\0' : *s;
 			if (*s == 'x') {
-				char hex[3] = {s[1], s[2], '\0'};
+				char hex[3] = { s[1], s[2], '\0' };
 
 				c = (char)strtol(hex, NULL, 16);
 				s += 2;
@@ -153,12 +153,12 @@ static size_t run_file(const char *name)
 	return n;
 }
 
-#define GOLDEN(which, least)                                                                       \
-	Test(golden, which)                                                                        \
-	{                                                                                          \
-		size_t n = run_file(#which ".txt");                                                \
-                                                                                                   \
-		cr_expect_geq(n, least, "%zu cases", n);                                           \
+#define GOLDEN(which, least)                             \
+	Test(golden, which)                              \
+	{                                                \
+		size_t n = run_file(#which ".txt");      \
+                                                         \
+		cr_expect_geq(n, least, "%zu cases", n); \
 	}
 
 GOLDEN(lexical, 30)

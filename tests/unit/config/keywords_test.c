@@ -26,10 +26,10 @@ struct section {
 	const struct schema_key *key;
 	enum schema_block block;
 	char statement[1024];
-	bool open, good;           /* a statement waits for what is expected of it */
+	bool open, good; /* a statement waits for what is expected of it */
 	struct conf f;
-	size_t next;               /* message expected next */
-	size_t effective;          /* "=" lines seen for it */
+	size_t next;      /* message expected next */
+	size_t effective; /* "=" lines seen for it */
 };
 
 static unsigned int accepted[ROWS], refused[ROWS];

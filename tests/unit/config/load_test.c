@@ -27,7 +27,7 @@ static void write_file(const char *path, const char *text)
 Test(load, file)
 {
 	char path[] = "/tmp/ctd-conf-XXXXXX";
-	struct config_msgs m = {.n = 0};
+	struct config_msgs m = { .n = 0 };
 	struct config c;
 	int fd = mkstemp(path);
 
@@ -50,7 +50,7 @@ Test(load, file)
 Test(load, unknown_device_is_a_warning)
 {
 	const char *text = "Sync { UDP {\n Interface no-such-dev } }";
-	struct config_msgs m = {.n = 0};
+	struct config_msgs m = { .n = 0 };
 	struct config c;
 
 	cr_expect_eq(config_parse_text(text, strlen(text), "x", CONFIG_HOST, &c, &m), 0);
@@ -72,7 +72,7 @@ Test(load, protocols_of_the_host)
 	unsigned int flags;
 
 	for (flags = 0; flags <= CONFIG_HOST; flags++) {
-		struct config_msgs m = {.n = 0};
+		struct config_msgs m = { .n = 0 };
 		struct config c;
 
 		cr_expect_eq(config_parse_text(text, strlen(text), "x", flags, &c, &m), 0);
@@ -85,7 +85,7 @@ Test(load, protocols_of_the_host)
 
 static void expect_unreadable(const char *path, int want)
 {
-	struct config_msgs m = {.n = 0};
+	struct config_msgs m = { .n = 0 };
 	struct config c;
 
 	cr_expect_eq(config_load(path, &c, &m), want, "%s", path);
@@ -171,7 +171,7 @@ Test(load, deep_nesting)
 
 Test(load, file_too_large)
 {
-	struct config_msgs m = {.n = 0};
+	struct config_msgs m = { .n = 0 };
 	struct config c;
 
 	cr_expect_eq(config_parse_text("", CONFIG_FILE_MAX + 1ul, "x", 0, &c, &m), -EFBIG);
@@ -307,7 +307,7 @@ Test(load, shuffled_words)
 
 Test(load, out_of_memory_at_each_place)
 {
-	static const char *const files[] = {"primary", "accounting"};
+	static const char *const files[] = { "primary", "accounting" };
 	const char *extra = "Helper { Type rpc inet tcp { } Type tns inet tcp { } }"
 			    "General { Nice 1 Filter { Protocol Accept { foo } } }";
 	char path[256], *text, *all;
@@ -388,10 +388,10 @@ Test(start, incomplete_links)
 	"UDP { Interface a IPv4_address " own " IPv4_Destination_Address 10.0.0.9 Port " port " }\n"
 #define LINK6(dev, own) \
 	"UDP { Interface " dev " IPv6_address " own " IPv6_Destination_Address fe80::9 Port 1 }\n"
-#define GROUP(dev, group) \
-	"Multicast { Interface " dev " IPv4_address 225.0.0.1 Group " group " }\n"
-#define STREAM(peer, port) \
-	"TCP { Interface a IPv4_address 10.0.0.3 IPv4_Destination_Address " peer " Port " port " }\n"
+#define GROUP(dev, group) "Multicast { Interface " dev " IPv4_address 225.0.0.1 Group " group " }\n"
+#define STREAM(peer, port)                                                                     \
+	"TCP { Interface a IPv4_address 10.0.0.3 IPv4_Destination_Address " peer " Port " port \
+	" }\n"
 #define TWO(one, other) "Sync { Peer one {\n" one "} Peer two { " other "} }"
 
 Test(start, incomplete_peers)
@@ -409,7 +409,8 @@ Test(start, links_of_two_peers_collide)
 	lacks(TWO(LINK("10.0.0.1", "1") LINK("10.0.0.2", "1"), LINK("10.0.0.2", "1")),
 	      "lines 3 and 4");
 	lacks(TWO("UDP { Interface a IPv4_Destination_Address 10.0.0.2 Port 1 }\n",
-		  LINK("10.0.0.1", "1")), "lines 2 and 3");
+		  LINK("10.0.0.1", "1")),
+	      "lines 2 and 3");
 	lacks(TWO(GROUP("a", "1"), GROUP("a", "1")), "same address and Group");
 	lacks(TWO(STREAM("10.0.0.1", "1"), STREAM("10.0.0.1", "1")), "same addresses and Port");
 	lacks(TWO(LINK6("a", "fe80::1"), LINK6("a", "fe80::1")), "lines 2 and 3");
@@ -432,12 +433,10 @@ Test(start, links_of_two_peers_apart)
 	may_start(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.1", "2")));
 	may_start(TWO(LINK("10.0.0.1", "1"), LINK("10.0.0.2", "1")));
 	may_start(TWO(LINK("10.0.0.1", "1"), LINK6("a", "fe80::1")));
-	may_start(TWO(LINK("10.0.0.1", "1"),
-		      "UDP { Interface a IPv4_address 10.0.0.1 "
-		      "IPv4_Destination_Address 10.0.0.8 Port 1 }"));
-	may_start(TWO(LINK("10.0.0.1", "1"),
-		      "TCP { Interface a IPv4_address 10.0.0.1 "
-		      "IPv4_Destination_Address 10.0.0.9 Port 1 }"));
+	may_start(TWO(LINK("10.0.0.1", "1"), "UDP { Interface a IPv4_address 10.0.0.1 "
+					     "IPv4_Destination_Address 10.0.0.8 Port 1 }"));
+	may_start(TWO(LINK("10.0.0.1", "1"), "TCP { Interface a IPv4_address 10.0.0.1 "
+					     "IPv4_Destination_Address 10.0.0.9 Port 1 }"));
 	may_start(TWO(LINK6("a", "fe80::1"), LINK6("b", "fe80::1")));
 	may_start(TWO(GROUP("a", "1"), GROUP("b", "1")));
 	may_start(TWO(GROUP("a", "1"), GROUP("a", "2")));

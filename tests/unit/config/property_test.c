@@ -35,8 +35,8 @@ static void load(void)
 			for (block = 0; block < IN_COUNT - 1; block++)
 				if (!strcmp(schema_block_name((enum schema_block)block), where + 4))
 					break;
-		if (line[0] == '+' && (!strchr(line, '{') || strstr(line, "ExpectationSync") ||
-				       block == IN_FILTER))
+		if (line[0] == '+' &&
+		    (!strchr(line, '{') || strstr(line, "ExpectationSync") || block == IN_FILTER))
 			statements[block][counts[block]++] = strdup(line + 2);
 	}
 	free(line);
@@ -75,7 +75,9 @@ static void links(struct maker *m)
 		const char *head;
 		enum schema_block own;
 	} kinds[] = {
-		{ "UDP", IN_UDP }, { "Multicast", IN_MULTICAST }, { "TCP", IN_TCP },
+		{ "UDP", IN_UDP },
+		{ "Multicast", IN_MULTICAST },
+		{ "TCP", IN_TCP },
 	};
 	const unsigned int k = upto(m, 3), n = upto(m, CONFIG_LINKS + 1);
 

@@ -101,7 +101,8 @@ Test(schema, each_keyword_in_each_block)
 			snprintf(statement, sizeof(statement), "%s %s", key->name, sample(key));
 			conf_read_in(&f, (enum schema_block)block, statement);
 			if (here) {
-				cr_expect_eq(f.rc, 0, "%s in %s: %s", key->name, schema_block_name((enum schema_block)block),
+				cr_expect_eq(f.rc, 0, "%s in %s: %s", key->name,
+					     schema_block_name((enum schema_block)block),
 					     f.m.n ? f.m.v[0].text : "");
 				cr_expect_eq(f.m.n, key->type == KEY_IGNORED, "%s: %s", key->name,
 					     f.m.n ? f.m.v[0].text : "");
@@ -151,8 +152,8 @@ static void expect_value(const struct schema_key *key, const char *value, bool g
 
 Test(schema, numbers_keep_to_their_range)
 {
-	static const char *const never[] = {"-1",  "+1", "1.5",	       "0x10",
-					    "ten", "5s", "4294967296", "99999999999999999999"};
+	static const char *const never[] = { "-1",  "+1", "1.5",        "0x10",
+					     "ten", "5s", "4294967296", "99999999999999999999" };
 	const struct schema_key *key;
 	char text[32];
 	size_t i, j;

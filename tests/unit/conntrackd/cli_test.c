@@ -99,8 +99,8 @@ Test(cli, long_names)
 Test(cli, refused)
 {
 	static const char *const lines[] = {
-		"start", "stop", "kill", "commit", "-ix", "-fexternal", "-", "--", "-s -C", "---s",
-		"-i --xmlx", "--statss", "-status",
+		"start", "stop",  "kill", "commit",    "-ix",      "-fexternal", "-",
+		"--",    "-s -C", "---s", "-i --xmlx", "--statss", "-status",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

@@ -91,10 +91,10 @@ Test(man, has_each_option)
 /* Each report has a paragraph; so has each key of the filter language. */
 Test(man, has_reports_and_filter_keys)
 {
-	static const char *const keys[] = { "proto", "src", "dst", "addr", "sport", "dport", "port",
-					    "zone", "mark", "state" };
-	static const char *const reports[] = { "expect", "network", "cache", "runtime", "link",
-					       "rsqueue", "queue", "process" };
+	static const char *const keys[] = { "proto", "src",  "dst",  "addr", "sport",
+					    "dport", "port", "zone", "mark", "state" };
+	static const char *const reports[] = { "expect", "network", "cache", "runtime",
+					       "link",   "rsqueue", "queue", "process" };
 	struct flow_match m;
 	char err[512], want[64];
 

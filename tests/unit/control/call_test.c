@@ -267,7 +267,7 @@ Test(call, nobody_there)
 	r = call("stats");
 	cr_assert_eq(r.err, -ENOENT);
 	cr_assert_str_eq(r.words, "can't connect: is conntrackd running? appropriate permissions? "
-			 "(/nonexistent-directory/x.ctl: No such file or directory)");
+				  "(/nonexistent-directory/x.ctl: No such file or directory)");
 	memset(path, 'x', sizeof(path) - 1);
 	cr_assert_eq(call("stats").err, -ENOENT);
 }

@@ -23,7 +23,7 @@ static struct control_request ask(char letter, const char *word)
 
 Test(cmds, every_letter_has_its_command)
 {
-	const char letters[] = "cfFRieBntks";         /* and three words */
+	const char letters[] = "cfFRieBntks"; /* and three words */
 	unsigned int seen = 0;
 	size_t i;
 
@@ -120,8 +120,7 @@ static void check_line(const char *line, const char *canonical)
 	char out[96];
 
 	cr_assert_eq(control_request_parse(&rq, line), 0, "%s", line);
-	cr_assert_eq(control_request_format(&rq, out, sizeof(out)),
-		     (int)strlen(canonical));
+	cr_assert_eq(control_request_format(&rq, out, sizeof(out)), (int)strlen(canonical));
 	cr_assert_str_eq(out, canonical);
 	cr_assert_eq(control_request_parse(&again, out), 0);
 	cr_assert_eq(again.cmd, rq.cmd);
@@ -243,14 +242,40 @@ Test(cmds, names_no_peer_can_have)
 Test(cmds, bad_lines)
 {
 	static const char *const bad[] = {
-		"", " ", "commit ", " commit", "commit  ct", "comm", "commit foo", "commit ct xml",
-		"commit xml", "stats xml", "kill now", "dump-internal xml xml",
-		"commit peer=", "commit peer=abcdefghijklmnop", "commit peer=a peer=b",
-		"commit peer=b ct", "commit ct expect peer=b", "flush-cache peer=b",
-		"flush-cache internal peer=b", "dump-internal peer=b", "kill peer=b",
-		"stats filter=x", "dump-internal filter=", "dump-internal filter=x\r", "filter=x",
-		"kill json", "status xml", "dump-internal xml json", "status peer=b", "commit pee",
-		"commit peer=b ", "dump-internal ct expect", "dump-internal ct expect xml", "Commit",
+		"",
+		" ",
+		"commit ",
+		" commit",
+		"commit  ct",
+		"comm",
+		"commit foo",
+		"commit ct xml",
+		"commit xml",
+		"stats xml",
+		"kill now",
+		"dump-internal xml xml",
+		"commit peer=",
+		"commit peer=abcdefghijklmnop",
+		"commit peer=a peer=b",
+		"commit peer=b ct",
+		"commit ct expect peer=b",
+		"flush-cache peer=b",
+		"flush-cache internal peer=b",
+		"dump-internal peer=b",
+		"kill peer=b",
+		"stats filter=x",
+		"dump-internal filter=",
+		"dump-internal filter=x\r",
+		"filter=x",
+		"kill json",
+		"status xml",
+		"dump-internal xml json",
+		"status peer=b",
+		"commit pee",
+		"commit peer=b ",
+		"dump-internal ct expect",
+		"dump-internal ct expect xml",
+		"Commit",
 		"commit ct ct",
 		"stats aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};

@@ -36,8 +36,8 @@ Test(proto, code_lines_arrive_in_pieces)
 
 Test(proto, what_is_no_code_line)
 {
-	static const char *const bad[] = { "cache", "20 ok\n", "0200\n", "0200-ok\n", "02x0 ok\n",
-					   "\n" };
+	static const char *const bad[] = { "cache",     "20 ok\n",   "0200\n",
+					   "0200-ok\n", "02x0 ok\n", "\n" };
 	char endless[CONTROL_CODE_MAX];
 	int code = 7;
 	size_t i;

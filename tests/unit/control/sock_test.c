@@ -34,10 +34,10 @@ struct reply {
 static struct {
 	int start_error;
 	int fill_error;
-	bool later;               /* fill() has nothing until this is false */
+	bool later; /* fill() has nothing until this is false */
 	bool wake_in_fill;
-	size_t size;              /* of each reply */
-	size_t piece;             /* most bytes per fill, 0 = all there is room for */
+	size_t size;  /* of each reply */
+	size_t piece; /* most bytes per fill, 0 = all there is room for */
 	int started, gone, fills, fills_in_turn;
 	size_t least_room;
 	struct control_request rq;
@@ -173,13 +173,13 @@ static void turn(void)
 }
 
 /* Turn the loop until cond holds; fails the test if it never does. */
-#define AWAIT(cond)                                                                                \
-	do {                                                                                       \
-		tick_t end_ = clock_now() + PATIENCE;                                              \
-		while (!(cond)) {                                                                  \
-			turn();                                                                    \
-			cr_assert(clock_now() < end_, "waited in vain for " #cond);                \
-		}                                                                                  \
+#define AWAIT(cond)                                                                 \
+	do {                                                                        \
+		tick_t end_ = clock_now() + PATIENCE;                               \
+		while (!(cond)) {                                                   \
+			turn();                                                     \
+			cr_assert(clock_now() < end_, "waited in vain for " #cond); \
+		}                                                                   \
 	} while (0)
 
 /* ---- the clients' side ---- */
@@ -650,7 +650,7 @@ Test(sock_path, who_does_not_move_gives_way_to_a_newcomer, .fini = teardown)
 	say(fd, "stats\n");
 	cr_assert_str_eq(answer(fd), "0200 ok\nabc");
 	cr_expect_eq(stats().broken, 1);
-	cr_expect_eq(h.gone, 2);               /* the slow one and the newcomer */
+	cr_expect_eq(h.gone, 2); /* the slow one and the newcomer */
 	/* Nobody has been idle for long now. */
 	fd = client();
 	AWAIT(stats().clients == 3);

@@ -13,9 +13,9 @@
 #include "daemon/check.h"
 #include "findings.h"
 
-#define LINK "IPv4_address 10.99.0.1 IPv4_Destination_Address 10.99.0.2 Port 3780 Interface sync0 "
+#define LINK   "IPv4_address 10.99.0.1 IPv4_Destination_Address 10.99.0.2 Port 3780 Interface sync0 "
 #define FILTER "Filter { Address Ignore { IPv4_address 10.99.0.0/24 IPv6_address fe80::/10 } } "
-#define PAIR "Sync { Mode FTFW { } UDP { " LINK "} } General { HashLimit 1000 " FILTER "} "
+#define PAIR   "Sync { Mode FTFW { } UDP { " LINK "} } General { HashLimit 1000 " FILTER "} "
 
 static struct config config_of(const char *text)
 {
@@ -33,16 +33,27 @@ static struct config config_of(const char *text)
 static struct facts well(void)
 {
 	struct facts f = {
-		.table_max = 500, .events = 1, .tcp_loose = 0, .acct = 1, .timestamp = 1,
-		.buffer_got = UINT32_MAX, .realtime = true,
+		.table_max = 500,
+		.events = 1,
+		.tcp_loose = 0,
+		.acct = 1,
+		.timestamp = 1,
+		.buffer_got = UINT32_MAX,
+		.realtime = true,
 	};
 
 	for (size_t p = 0; p < CONFIG_PEERS; p++)
 		for (size_t i = 0; i < CONFIG_LINKS; i++)
 			f.links[p][i] = (struct facts_link){
-				.exists = true, .up = true, .running = true, .multicast = true,
-				.mtu = 1500, .local_here = true, .local_on_device = true,
-				.joined = FACT_YES, .tracked = FACT_NO,
+				.exists = true,
+				.up = true,
+				.running = true,
+				.multicast = true,
+				.mtu = 1500,
+				.local_here = true,
+				.local_on_device = true,
+				.joined = FACT_YES,
+				.tracked = FACT_NO,
 			};
 	return f;
 }
@@ -122,7 +133,8 @@ Test(check, table_against_hash_limit)
 	expect_one(PAIR, &h, LOG_LVL_WARNING, "HashLimit 1000 is less than", "HashLimit to 2002");
 	h.table_max = 501;
 	expect_one(PAIR, &h, LOG_LVL_NOTICE, "less than twice", "HashLimit to 1002");
-	expect_none("Sync { Mode NOTRACK { } UDP { " LINK "} } General { HashLimit 1000 " FILTER "}",
+	expect_none("Sync { Mode NOTRACK { } UDP { " LINK "} } General { HashLimit 1000 " FILTER
+		    "}",
 		    &h);
 }
 
@@ -178,23 +190,23 @@ Test(check, keys_that_do_not_go_together)
 		   "remove PollSecs");
 	expect_none("Stats { } General { PollSecs 5 }", &h);
 	expect_one("Sync { Mode ALARM { RefreshTime 60 CacheTimeout 60 } UDP { " LINK "} } "
-		   "General { HashLimit 1000 " FILTER "}", &h, LOG_LVL_WARNING,
-		   "CacheTimeout 60 is not more than RefreshTime 60", "180");
+		   "General { HashLimit 1000 " FILTER "}",
+		   &h, LOG_LVL_WARNING, "CacheTimeout 60 is not more than RefreshTime 60", "180");
 	expect_one("General { Filter { Protocol Accept { } } }", &h, LOG_LVL_WARNING,
 		   "no flow passes", "");
 	expect_one("General { Filter { Address Accept { } } }", &h, LOG_LVL_WARNING,
 		   "no flow passes", "");
-	expect_one("General { Filter { State Accept { TIME_WAIT for TCP } } }", &h,
-		   LOG_LVL_WARNING, "not ESTABLISHED", "add ESTABLISHED");
+	expect_one("General { Filter { State Accept { TIME_WAIT for TCP } } }", &h, LOG_LVL_WARNING,
+		   "not ESTABLISHED", "add ESTABLISHED");
 	expect_none("General { Filter { State Ignore { TIME_WAIT for TCP } } }", &h);
 }
 
 /* One fact about the first link differs. */
-#define LINK_FACT(field, value, level, words, todo)                                                \
-	do {                                                                                       \
-		struct facts h_ = well();                                                          \
-		h_.links[0][0].field = value;                                                      \
-		expect_one(PAIR, &h_, level, words, todo);                                         \
+#define LINK_FACT(field, value, level, words, todo)        \
+	do {                                               \
+		struct facts h_ = well();                  \
+		h_.links[0][0].field = value;              \
+		expect_one(PAIR, &h_, level, words, todo); \
 	} while (0)
 
 Test(check, unicast_links)
@@ -207,7 +219,8 @@ Test(check, unicast_links)
 	LINK_FACT(mtu, 600, LOG_LVL_WARNING, "MTU of 600 makes small", "mtu 1500");
 	LINK_FACT(local_here, false, LOG_LVL_ERROR, "10.99.0.1 is no address of this host",
 		  "ip address add 10.99.0.1 dev sync0");
-	LINK_FACT(local_on_device, false, LOG_LVL_WARNING, "of another device", "correct Interface");
+	LINK_FACT(local_on_device, false, LOG_LVL_WARNING, "of another device",
+		  "correct Interface");
 	LINK_FACT(route_err, -ENETUNREACH, LOG_LVL_WARNING, "no way to the peer 10.99.0.2",
 		  "ip route get 10.99.0.2");
 	LINK_FACT(tracked, FACT_YES, LOG_LVL_WARNING, "the kernel tracks its packets",
@@ -224,20 +237,22 @@ Test(check, own_address_is_replicated)
 		   "IPv4_address 10.99.0.1");
 	expect_one("Sync { Mode FTFW { } TCP { IPv6_address fd00::1 "
 		   "IPv6_Destination_Address fd00::2 Port 3 Interface sync0 } } "
-		   "General { HashLimit 1000 " FILTER "}", &h, LOG_LVL_WARNING,
-		   "own address fd00::1", "IPv6_address fd00::1");
+		   "General { HashLimit 1000 " FILTER "}",
+		   &h, LOG_LVL_WARNING, "own address fd00::1", "IPv6_address fd00::1");
 }
 
 Test(check, checksum_off)
 {
 	const struct facts h = well();
 
-	expect_one("Sync { Mode FTFW { } UDP { " LINK "Checksum off } } General { HashLimit 1000 "
-		   FILTER "}", &h, LOG_LVL_NOTICE, "without Checksum", "remove");
+	expect_one("Sync { Mode FTFW { } UDP { " LINK
+		   "Checksum off } } General { HashLimit 1000 " FILTER "}",
+		   &h, LOG_LVL_NOTICE, "without Checksum", "remove");
 }
 
-#define GROUP4 "Sync { Mode FTFW { } Multicast { IPv4_address 225.0.0.50 Group 3780 " \
-	       "Interface sync0 %s } } General { HashLimit 1000 }"
+#define GROUP4                                                                 \
+	"Sync { Mode FTFW { } Multicast { IPv4_address 225.0.0.50 Group 3780 " \
+	"Interface sync0 %s } } General { HashLimit 1000 }"
 
 static const char *group(const char *more)
 {
@@ -251,7 +266,7 @@ Test(check, multicast_links)
 {
 	struct facts h = well();
 
-	h.links[0][0].local_here = false;      /* a group is nobody's address */
+	h.links[0][0].local_here = false; /* a group is nobody's address */
 	expect_none(group("IPv4_interface 10.99.0.1"), &h);
 	expect_one(group(""), &h, LOG_LVL_WARNING, "without IPv4_interface", "on sync0");
 	h.links[0][0].multicast = false;
@@ -263,8 +278,9 @@ Test(check, multicast_links)
 		   "member of the group 225.0.0.50", "ip maddress");
 }
 
-#define SECOND(dev) "UDP { IPv4_address 10.99.0.1 IPv4_Destination_Address 10.99.0.2 Port 3781 " \
-		    "Interface " dev " }"
+#define SECOND(dev)                                                                  \
+	"UDP { IPv4_address 10.99.0.1 IPv4_Destination_Address 10.99.0.2 Port 3781 " \
+	"Interface " dev " }"
 
 Test(check, redundant_links)
 {
@@ -344,7 +360,9 @@ Test(check, the_host_is_looked_at)
 
 	cr_expect_eq(run_check("Sync { Mode FTFW { } UDP { " LINK "} } General { LogFile /no/x\n"
 			       "User no-such-user\n"
-			       "UNIX { Group root Path /no/such/socket } }", &out), CHECK_ERROR);
+			       "UNIX { Group root Path /no/such/socket } }",
+			       &out),
+		     CHECK_ERROR);
 	cr_expect(strstr(out, "sync0: this host has no such device"), "%s", out);
 	cr_expect(strstr(out, "LogFile /no/x cannot be made"), "%s", out);
 	cr_expect(strstr(out, "no user no-such-user"), "%s", out);

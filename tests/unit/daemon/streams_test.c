@@ -32,7 +32,9 @@ static void on_piece(void *ctx, size_t link, const struct chan_msg *m)
 static void open_node(struct node *n)
 {
 	const struct engine_params ep = {
-		.npeers = 1, .repl = {.mode = REPL_NOTRACK}, .cache_limit = 10,
+		.npeers = 1,
+		.repl = { .mode = REPL_NOTRACK },
+		.cache_limit = 10,
 	};
 	struct chan_params p;
 
@@ -62,7 +64,9 @@ static struct engine_stats stats(const struct node *n)
 	return st;
 }
 
-#define AWAIT(n, condition) while (!(condition)) loop_once((n)->loop, true)
+#define AWAIT(n, condition)  \
+	while (!(condition)) \
+	loop_once((n)->loop, true)
 
 static void write_all(int fd, const void *data, size_t len)
 {
@@ -87,7 +91,7 @@ static void expect_closed(int fd)
 
 Test(streams, split_anywhere)
 {
-	static const size_t sizes[] = {1, 3, 4, 7, 9, 16, 5};
+	static const size_t sizes[] = { 1, 3, 4, 7, 9, 16, 5 };
 	uint8_t buf[8 * 40];
 	size_t len = alive(buf, 40), done = 0, i = 0;
 	struct node n;
@@ -176,8 +180,8 @@ static void impossible(const uint8_t *data, size_t len)
 
 Test(streams, w21_impossible_lengths_close_the_connection)
 {
-	static const uint8_t forged[] = {0x10, 0, 0xea, 0x60, 0, 0, 0, 2, 1, 2, 3, 4};   /* 60000 */
-	static const uint8_t none[] = {0x10, 0, 0, 0, 0, 0, 0, 2};
+	static const uint8_t forged[] = { 0x10, 0, 0xea, 0x60, 0, 0, 0, 2, 1, 2, 3, 4 }; /* 60000 */
+	static const uint8_t none[] = { 0x10, 0, 0, 0, 0, 0, 0, 2 };
 	static const uint8_t text[] = "GET / HTTP/1.0\r\n\r\n";
 
 	impossible(forged, sizeof(forged));
@@ -193,7 +197,7 @@ Test(streams, another_version_is_skipped)
 
 	open_node(&n);
 	alive(buf, 2);
-	buf[0] = 0x25;                           /* version 2 */
+	buf[0] = 0x25; /* version 2 */
 	fd = tcp_connected(PEER, US, n.port);
 	write_all(fd, buf, 16);
 	AWAIT(&n, stats(&n).msgs_in == 1);
@@ -212,7 +216,7 @@ Test(streams, says_what_was_good)
 
 	open_node(&n);
 	fd = tcp_connected(PEER, US, n.port);
-	wire_control_put(buf, sizeof(buf), WIRE_F_ACK, 1, 1, 1);         /* not in this mode */
+	wire_control_put(buf, sizeof(buf), WIRE_F_ACK, 1, 1, 1); /* not in this mode */
 	write_all(fd, buf, sizeof(buf));
 	AWAIT(&n, stats(&n).bad_header == 1);
 	cr_assert_eq(n.good, 0);

@@ -97,7 +97,8 @@ Test(direct, a_commit_says_that_it_begins_and_no_more)
 	settle();
 	cr_assert_str_eq(said, "committing all external caches\n");
 	cr_assert_eq(engine_admin(b.e, now, ADMIN_FLUSH_CACHES,
-				  ADMIN_FLOWS | ADMIN_EXPECTS | ADMIN_EXTERNAL, 0), 0);
+				  ADMIN_FLOWS | ADMIN_EXPECTS | ADMIN_EXTERNAL, 0),
+		     0);
 }
 
 Test(direct, a_steady_flow_without_events_stays)
@@ -189,7 +190,7 @@ Test(direct, the_old_owners_end_does_not_end_a_flow_that_moved_here)
 
 	traffic_new(&a, &f);
 	run_for(SECS(10));
-	for (int i = 0; i < 60; i++) {         /* packets take the way over b now */
+	for (int i = 0; i < 60; i++) { /* packets take the way over b now */
 		traffic_refresh(&b, &f, 30);
 		run_for(SECS(1));
 		cr_assert(in_table(&b, &f), "after %d s", i);
@@ -219,7 +220,7 @@ Test(direct, a_new_life_of_the_owner_does_not_end_what_it_had)
 
 	traffic_new(&a, &f);
 	run_for(SECS(2));
-	table_remove(a.table, in_table(&a, &f)->id);       /* power loss: an empty table */
+	table_remove(a.table, in_table(&a, &f)->id); /* power loss: an empty table */
 	node_restart(&a, &p);
 	run_for(SECS(20));
 	cr_assert(in_table(&b, &f), "an idle connection that b has taken over");
@@ -261,7 +262,6 @@ Test(direct, copies_are_not_announced_by_who_reads_the_table)
 	cr_assert_eq(listed(&b, ECACHE_INTERNAL, NULL), 1);
 }
 
-
 Test(direct, a_purge_leaves_the_copies)
 {
 	struct flow mine = tcp_flow(1), theirs = tcp_flow(2);
@@ -293,7 +293,7 @@ Test(direct_alarm, what_is_not_confirmed_is_forgotten_and_stays_in_the_kernel, .
 	engine_get_stats(b.e, &st);
 	cr_assert_eq(st.cache[ECACHE_EXTERNAL].add_ok, 1);
 	cr_assert(in_table(&b, &f), "silence is no proof that it ended");
-	traffic_update(&a, &f);                /* the owner speaks again */
+	traffic_update(&a, &f); /* the owner speaks again */
 	settle();
 	traffic_end(&a, &f);
 	settle();

@@ -71,7 +71,8 @@ Test(ended, a_flow_with_what_the_end_tells)
 	cr_assert_eq(n_ended, 1);
 	strbuf_init(&text, line, sizeof(line));
 	print_flow(&text, &ended[0], false);
-	cr_assert_str_eq(line, "tcp      6 TIME_WAIT src=10.0.0.0 dst=20.0.0.0 sport=1 dport=80 "
+	cr_assert_str_eq(line,
+			 "tcp      6 TIME_WAIT src=10.0.0.0 dst=20.0.0.0 sport=1 dport=80 "
 			 "packets=6 bytes=323 src=20.0.0.0 dst=10.0.0.0 sport=80 dport=1 packets=4 "
 			 "bytes=219 [ASSURED] delta-time=2");
 	cr_assert_eq(listed(&a, ECACHE_INTERNAL, NULL), 0);

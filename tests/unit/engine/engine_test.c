@@ -367,8 +367,9 @@ Test(engine, flush_forgets_what_is_in_flight)
 		if (i == 50)
 			pump(&p);
 	}
-	cr_assert_eq(engine_admin(p.a, p.now, ADMIN_FLUSH_CACHES, ADMIN_FLOWS | ADMIN_EXPECTS |
-				  ADMIN_INTERNAL | ADMIN_EXTERNAL, 0), 0);
+	cr_assert_eq(engine_admin(p.a, p.now, ADMIN_FLUSH_CACHES,
+				  ADMIN_FLOWS | ADMIN_EXPECTS | ADMIN_INTERNAL | ADMIN_EXTERNAL, 0),
+		     0);
 	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 0);
 	run_for(&p, SECS(5));
 	pair_free(&p);
@@ -587,7 +588,7 @@ Test(engine, alarm_forgets_what_is_not_confirmed)
 	struct pair p;
 
 	pa.repl.mode = pb.repl.mode = REPL_ALARM;
-	pb.cache_timeout = 15;                 /* and a does not refresh */
+	pb.cache_timeout = 15; /* and a does not refresh */
 	p = pair_new(&pa, &pb);
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
 	run_for(&p, SECS(10));
@@ -662,8 +663,8 @@ Test(engine, several_nodes_that_speak_as_one_peer_are_noticed)
 
 	said[0] = '\0';
 	says(&p, 1);
-	says(&p, 2);                           /* it has begun anew */
-	says(&p, 0);                           /* with another program */
+	says(&p, 2); /* it has begun anew */
+	says(&p, 0); /* with another program */
 	says(&p, 3);
 	cr_assert_eq(said_lines(""), 0, "%s", said);
 	says(&p, 4);
@@ -927,7 +928,7 @@ Test(engine, w6_with_a_peer_that_tells_nothing_the_acknowledgement_tells)
 	struct flow f1 = tcp_sample(1, 1), f2 = tcp_sample(2, 2);
 	struct pair p;
 
-	pa.repl.cures = 0;                     /* bulks as the reference sends them */
+	pa.repl.cures = 0; /* bulks as the reference sends them */
 	p = pair_new(&pa, &pb);
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f1);
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f2);
@@ -954,7 +955,9 @@ static uint32_t answer_gets(struct pair *p, const struct flow *kernel)
 	while ((n = engine_kernel_ops(p->a, p->now, ops, KOP_BATCH))) {
 		for (size_t i = 0; i < n; i++) {
 			cr_assert_eq(ops[i].kind, KOP_GET);
-			ops[i].err = kernel && tuple_equal(&kernel->orig, &ops[i].flow.orig) ? 0 : -ENOENT;
+			ops[i].err = kernel && tuple_equal(&kernel->orig, &ops[i].flow.orig) ?
+					     0 :
+					     -ENOENT;
 			if (!ops[i].err)
 				ops[i].flow = *kernel;
 			gets++;
@@ -983,7 +986,7 @@ Test(engine, w15_shifted_numbers_are_asked_for)
 	struct expect x = ftp_expect();
 	struct engine_entry en;
 
-	f.has &= ~FLOW_HAS_SEQADJ;             /* as every event */
+	f.has &= ~FLOW_HAS_SEQADJ; /* as every event */
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
 	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &f);
 	cr_assert_eq(engine_deadline(p.a), 0);
@@ -1039,7 +1042,7 @@ Test(engine, w14_cleared_labels_are_cleared_at_the_peer)
 	f.has |= FLOW_HAS_LABELS;
 	f.labels[1] = 4;
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	run_for(&p, SECS(3));           /* told, acknowledged: what follows are updates */
+	run_for(&p, SECS(3)); /* told, acknowledged: what follows are updates */
 	listed(p.b, ECACHE_EXTERNAL, &en);
 	cr_assert(en.flow.has & FLOW_HAS_LABELS);
 	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &k);
@@ -1197,7 +1200,7 @@ Test(engine, w13_what_was_told_too_early_is_told_again)
 	struct engine_entry en;
 	struct pair p;
 
-	pa.repl.mode = pb.repl.mode = REPL_NOTRACK;    /* the first message is data */
+	pa.repl.mode = pb.repl.mode = REPL_NOTRACK; /* the first message is data */
 	pa.repl.ident = pb.repl.ident = true;
 	p = pair_new(&pa, &pb);
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);

@@ -44,7 +44,6 @@ Test(expects, expectations_of_other_helpers_are_not_sent)
 	pair_free(&p);
 }
 
-
 /* The same ports again, while the end of the flow before is still being told. */
 Test(expects, w11_a_master_that_comes_back_releases_them)
 {
@@ -198,7 +197,7 @@ Test(expects, the_zone_is_given_to_the_kernel)
 
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
 	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
-	m = zoned(3, 2);                       /* a namesake without helper */
+	m = zoned(3, 2); /* a namesake without helper */
 	m.has &= ~FLOW_HAS_HELPER;
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
 	run_for(&p, SECS(5));
@@ -395,7 +394,7 @@ Test(expects, one_that_gets_active_is_noticed)
 
 	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &m);
 	engine_expect_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &x);
-	for (int i = 0; i < 20; i++) {         /* the answer takes two seconds */
+	for (int i = 0; i < 20; i++) { /* the answer takes two seconds */
 		run_for(&p, SECS(1) / 10);
 		answer_dumps(&p, &m, &x, 1);
 	}

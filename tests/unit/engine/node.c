@@ -15,8 +15,11 @@ struct engine_params node_params(uint64_t seed, enum repl_mode mode)
 	return (struct engine_params){
 		.seed = seed,
 		.npeers = 1,
-		.repl = { .mode = mode, .ack_window = 300, .resend_limit = 1000,
-			  .cures = REPL_CURES_ALL, .ident = true },
+		.repl = { .mode = mode,
+			  .ack_window = 300,
+			  .resend_limit = 1000,
+			  .cures = REPL_CURES_ALL,
+			  .ident = true },
 		.cache_limit = 1000,
 		.expect_sync = true,
 		.purge_timeout = 60,

@@ -7,13 +7,13 @@
 #include "sample.h"
 #include "table_model.h"
 
-#define SECS(n) ((n) * TICK_SEC)
+#define SECS(n) ((n)*TICK_SEC)
 
 struct node {
 	struct engine *e;
 	struct table *table;
-	bool events;               /* the table's changes are told (default) */
-	int dump_err;              /* how its next dump ends, the ones after it succeed */
+	bool events;  /* the table's changes are told (default) */
+	int dump_err; /* how its next dump ends, the ones after it succeed */
 };
 
 /* Criterion runs each test in a process of its own. */

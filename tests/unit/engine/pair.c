@@ -11,7 +11,9 @@ struct engine_params params(uint64_t seed)
 	return (struct engine_params){
 		.seed = seed,
 		.npeers = 1,
-		.repl = { .mode = REPL_FTFW, .ack_window = 300, .resend_limit = 1000,
+		.repl = { .mode = REPL_FTFW,
+			  .ack_window = 300,
+			  .resend_limit = 1000,
 			  .cures = REPL_CURES_ALL },
 		.cache_limit = 1000,
 		.expect_sync = true,

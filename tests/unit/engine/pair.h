@@ -6,7 +6,7 @@
 #include "engine/engine.h"
 #include "sample.h"
 
-#define SECS(n) ((n) * TICK_SEC)
+#define SECS(n) ((n)*TICK_SEC)
 
 struct pair {
 	struct engine *a, *b;

@@ -10,11 +10,11 @@
 #include "engine/engine.h"
 #include "sample.h"
 
-#define NODES 3
-#define SECS(n) ((n) * TICK_SEC)
+#define NODES   3
+#define SECS(n) ((n)*TICK_SEC)
 
 static struct engine *node[NODES];
-static uint32_t away = NODES;          /* no node hears this one, and it hears none */
+static uint32_t away = NODES; /* no node hears this one, and it hears none */
 static tick_t now = SECS(1000);
 
 /* Node i calls the nodes i + 1 and i + 2 its peers 0 and 1. */
@@ -79,8 +79,8 @@ static uint32_t listed(uint32_t i, struct engine_walk w)
 
 static uint32_t external(uint32_t i, uint8_t peer)
 {
-	return listed(i, (struct engine_walk){ .which = ECACHE_EXTERNAL, .peer = peer,
-					       .one_peer = true });
+	return listed(i, (struct engine_walk){
+				 .which = ECACHE_EXTERNAL, .peer = peer, .one_peer = true });
 }
 
 static uint32_t external_all(uint32_t i)
@@ -94,7 +94,9 @@ static void setup(void)
 	struct engine_params p = {
 		.npeers = 2,
 		.peer_names = { "next", "last" },
-		.repl = { .mode = REPL_FTFW, .ack_window = 300, .resend_limit = 1000,
+		.repl = { .mode = REPL_FTFW,
+			  .ack_window = 300,
+			  .resend_limit = 1000,
 			  .cures = REPL_CURES_ALL },
 		.cache_limit = 1000,
 		.log = &kept_log,
@@ -176,7 +178,8 @@ Test(peers, one_that_is_away_costs_the_others_nothing)
 Test(peers, flush_of_one)
 {
 	cr_assert_eq(engine_admin(node[0], now, ADMIN_FLUSH_CACHES,
-				  ADMIN_FLOWS | ADMIN_EXTERNAL | ADMIN_PEER(1), 0), 0);
+				  ADMIN_FLOWS | ADMIN_EXTERNAL | ADMIN_PEER(1), 0),
+		     0);
 	cr_assert_eq(external(0, 0), 10);
 	cr_assert_eq(external(0, 1), 0);
 	engine_admin(node[0], now, ADMIN_FLUSH_CACHES, ADMIN_FLOWS | ADMIN_EXTERNAL, 0);
@@ -269,8 +272,11 @@ static struct engine *start(bool reference, uint64_t seed)
 	const struct engine_params p = {
 		.seed = seed,
 		.npeers = 1,
-		.repl = { .mode = REPL_FTFW, .ack_window = 300, .resend_limit = 1000,
-			  .cures = reference ? 0 : REPL_CURES_ALL, .ident = !reference },
+		.repl = { .mode = REPL_FTFW,
+			  .ack_window = 300,
+			  .resend_limit = 1000,
+			  .cures = reference ? 0 : REPL_CURES_ALL,
+			  .ident = !reference },
 		.cache_limit = 1000,
 		.log = &kept_log,
 	};

@@ -157,7 +157,7 @@ Test(overrun, a_request_at_the_start_waits_for_the_peer)
 		p.repl.mode = m;
 		engine_free(b.e);
 		b.e = engine_new(&p, now);
-		for (int i = 0; i < 8 * 20; i++) {         /* nobody listens */
+		for (int i = 0; i < 8 * 20; i++) { /* nobody listens */
 			now += 50 * TICK_MSEC;
 			engine_tick(b.e, now);
 			while (engine_datagram(b.e, now, 0, buf, sizeof(buf)))
@@ -165,7 +165,8 @@ Test(overrun, a_request_at_the_start_waits_for_the_peer)
 		}
 		p.seed = 10;
 		p.repl.startup_resync = false;
-		p.repl.cures = REPL_CURES_ALL & ~REPL_CURE_W5;     /* a sends nothing of its own accord */
+		p.repl.cures =
+			REPL_CURES_ALL & ~REPL_CURE_W5; /* a sends nothing of its own accord */
 		node_restart(&a, &p);
 		p.repl.startup_resync = true;
 		p.repl.cures = REPL_CURES_ALL;

@@ -13,13 +13,13 @@
 #include "oom.h"
 #include "sample.h"
 
-#define FAR 3                  /* nodes 1 to 3, each with the middle as its only peer */
-#define SECS(n) ((n) * TICK_SEC)
+#define FAR     3 /* nodes 1 to 3, each with the middle as its only peer */
+#define SECS(n) ((n)*TICK_SEC)
 
 static const char *const names[] = { "", "one", "two", "three" };
 
 static struct engine *middle, *far_node[FAR + 1];
-static uint8_t node_of[ENGINE_PEERS];  /* the node that is peer i of the middle */
+static uint8_t node_of[ENGINE_PEERS]; /* the node that is peer i of the middle */
 static uint8_t n_peers;
 static tick_t now = SECS(1000);
 
@@ -28,8 +28,11 @@ static struct engine_params params(uint64_t seed)
 	return (struct engine_params){
 		.seed = seed,
 		.npeers = 1,
-		.repl = { .mode = REPL_FTFW, .ack_window = 20, .resend_limit = 1000,
-			  .cures = REPL_CURES_ALL, .ident = true },
+		.repl = { .mode = REPL_FTFW,
+			  .ack_window = 20,
+			  .resend_limit = 1000,
+			  .cures = REPL_CURES_ALL,
+			  .ident = true },
 		.cache_limit = 1000,
 		.overrun_resync = 30,
 		.log = &kept_log,
@@ -93,7 +96,7 @@ static struct flow tcp_flow(uint16_t sport)
 {
 	struct flow f = tcp_sample(sport, sport);
 
-	f.orig.src.b[3] = (uint8_t)(sport >= 1000);    /* 10.0.0.1 from port 1000 on */
+	f.orig.src.b[3] = (uint8_t)(sport >= 1000); /* 10.0.0.1 from port 1000 on */
 	tuple_invert(&f.orig, &f.reply);
 	return f;
 }
@@ -123,8 +126,8 @@ static uint32_t own(void)
 
 static uint32_t heard_of(uint8_t peer)
 {
-	return listed(middle, (struct engine_walk){ .which = ECACHE_EXTERNAL, .peer = peer,
-						    .one_peer = true });
+	return listed(middle, (struct engine_walk){
+				      .which = ECACHE_EXTERNAL, .peer = peer, .one_peer = true });
 }
 
 static uint32_t seen_by(uint32_t far_end)
@@ -197,13 +200,13 @@ Test(reconf, a_peer_goes_and_the_other_moves_up)
 {
 	const struct repl_stats before = session(1);
 
-	event(middle, EVENT_NEW, 2);           /* queued, for both */
+	event(middle, EVENT_NEW, 2); /* queued, for both */
 	event(middle, EVENT_NEW, 3);
-	event(middle, EVENT_DESTROY, 1);       /* dead, waits for both */
+	event(middle, EVENT_DESTROY, 1); /* dead, waits for both */
 	become(1, (uint8_t[]){ 2 }, (uint8_t[]){ 1 });
 	cr_expect_eq(heard_of(0), 20, "what was heard of it stays");
 	cr_expect_eq(own(), 5);
-	event(middle, EVENT_UPDATE, 2);        /* what is queued is found again */
+	event(middle, EVENT_UPDATE, 2); /* what is queued is found again */
 	event(middle, EVENT_DESTROY, 3);
 	run_for(SECS(5));
 	cr_expect_eq(seen_by(2), 2);
@@ -222,7 +225,7 @@ Test(reconf, what_is_unacknowledged_moves_along)
 	event(middle, EVENT_DESTROY, 1);
 	while (engine_datagram(middle, now, 0, buf, sizeof(buf)) ||
 	       engine_datagram(middle, now, 1, buf, sizeof(buf)))
-		;                              /* lost on the way */
+		; /* lost on the way */
 	cr_expect_geq(session(1).window_objects, 2);
 	become(2, (uint8_t[]){ 2, 1 }, (uint8_t[]){ 1, 0 });
 	cr_expect_eq(heard_of(0), 20);
@@ -240,7 +243,7 @@ Test(reconf, nobody_waits_for_a_peer_that_is_gone)
 	uint8_t buf[1472];
 
 	event(middle, EVENT_DESTROY, 1);
-	for (int i = 0; i < 20; i++) {         /* all but the first peer get it */
+	for (int i = 0; i < 20; i++) { /* all but the first peer get it */
 		while (engine_datagram(middle, now, 0, buf, sizeof(buf)))
 			;
 		to_peer(1);

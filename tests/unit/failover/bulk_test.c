@@ -9,7 +9,7 @@
 #include "gen.h"
 #include "table_model.h"
 
-#define NOW (1000 * TICK_SEC)
+#define NOW  (1000 * TICK_SEC)
 #define MANY 10000
 
 static struct table table;
@@ -187,7 +187,7 @@ Test(bulk, the_cache_may_change_meanwhile)
 
 struct fate {
 	struct flow flow;
-	uint32_t live_id;          /* an answered flow of the kernel in its place */
+	uint32_t live_id; /* an answered flow of the kernel in its place */
 };
 
 static struct fate fates[MANY];
@@ -214,14 +214,14 @@ static void put_rival(struct rng *r, struct fate *x)
 	k.has &= ~(FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS | FLOW_HAS_HELPER);
 	k.status = CTS_CONFIRMED | (live ? CTS_SEEN_REPLY : 0);
 	switch (rng_below(r, 3)) {
-	case 0:         /* the same flow */
+	case 0: /* the same flow */
 		break;
-	case 1:         /* other translation */
+	case 1: /* other translation */
 		flow_reply(&x->flow, &k.reply);
 		k.has |= FLOW_HAS_REPLY;
 		k.reply.dst.b[1] ^= 0x80;
 		break;
-	default:        /* from the other end */
+	default: /* from the other end */
 		k.has &= ~FLOW_HAS_REPLY;
 		k.has &= ~(FLOW_HAS_SNAT | FLOW_HAS_SPAT);
 		flow_reply(&x->flow, &k.orig);

@@ -17,23 +17,23 @@ TestSuite(commit, .init = fixture_setup, .fini = fixture_teardown);
 Test(commit, lifetimes)
 {
 	static const struct {
-		uint32_t fixed, timeout, age, heard;   /* heard: seconds after "updated" */
+		uint32_t fixed, timeout, age, heard; /* heard: seconds after "updated" */
 		bool has;
 		uint32_t want;
 	} cases[] = {
 		{ 123, 500, 10, 10, true, 123 },
-		{ 123, 5, 1000, 0, true, 123 },      /* the operator's choice, always */
+		{ 123, 5, 1000, 0, true, 123 }, /* the operator's choice, always */
 		{ 123, 0, 0, 0, false, 123 },
 		{ 0, 500, 0, 0, true, 500 },
 		{ 0, 432000, 2, 2, true, 431998 },
 		{ 0, 500, 499, 0, true, 1 },
-		{ 0, 500, 500, 0, true, 0 },         /* over, and nobody to say otherwise */
+		{ 0, 500, 500, 0, true, 0 }, /* over, and nobody to say otherwise */
 		{ 0, 500, 500, 500, true, 0 },
 		{ 0, 500, 600, 500, true, 0 },
-		{ 0, 500, 600, 501, true, 60 },      /* the owner was there and kept it */
+		{ 0, 500, 600, 501, true, 60 }, /* the owner was there and kept it */
 		{ 0, 30, 100000, 99999, true, 60 },
 		{ 0, 0, 0, 0, true, 0 },
-		{ 0, 0, 77, 0, false, 60 },          /* CommitTimeout at the peer */
+		{ 0, 0, 77, 0, false, 60 }, /* CommitTimeout at the peer */
 		{ 0, UINT32_MAX, 5, 5, true, UINT32_MAX - 5 },
 	};
 	size_t i;
@@ -358,7 +358,10 @@ Test(commit, an_expectation_of_another_master_goes_by_age)
 		uint32_t theirs, fixed;
 		bool replaced;
 	} cases[] = {
-		{ 250, 0, true }, { 350, 0, false }, { 250, 100, true }, { 350, 900, false },
+		{ 250, 0, true },
+		{ 350, 0, false },
+		{ 250, 100, true },
+		{ 350, 900, false },
 	};
 	struct expect e, other;
 	struct flow f;
@@ -377,8 +380,8 @@ Test(commit, an_expectation_of_another_master_goes_by_age)
 		fx.params.timeout = cases[i].fixed;
 		run(NOW, 64);
 		cr_assert_eq(fx.table.nexpects, 1);
-		cr_assert_eq(tuple_equal(&fx.table.expects[0].master, &e.master),
-			     cases[i].replaced, "case %zu", i);
+		cr_assert_eq(tuple_equal(&fx.table.expects[0].master, &e.master), cases[i].replaced,
+			     "case %zu", i);
 		cr_assert_eq(fx.st.expects_new, cases[i].replaced);
 		cr_assert_eq(fx.st.expects_failed_by[COMMIT_BUSY], !cases[i].replaced);
 	}
@@ -408,7 +411,7 @@ Test(commit, w12_an_expectation_keeps_all_it_has)
 		run(NOW + 100 * TICK_SEC, cap);
 		cr_assert_eq(fx.st.expects_new, 1);
 		cr_assert_eq(fx.table.nexpects, 1);
-		e.timeout = 200;               /* and not the helper's own */
+		e.timeout = 200; /* and not the helper's own */
 		cr_assert(expect_equal(&fx.table.expects[0], &e));
 	}
 }

@@ -9,8 +9,8 @@
 #include "fixture.h"
 #include "gen.h"
 
-#define SECS(n) ((n) * TICK_SEC)
-#define GEN 3
+#define SECS(n) ((n)*TICK_SEC)
+#define GEN     3
 
 static struct direct *direct;
 static struct zone_set zones;
@@ -20,8 +20,9 @@ static uint32_t failures, lives;
 
 static void setup(void)
 {
-	struct cache_params p = { .ops = &pack_flow, .limit = 1000, .slots = DIRECT_SLOTS,
-				  .secret = 1 };
+	struct cache_params p = {
+		.ops = &pack_flow, .limit = 1000, .slots = DIRECT_SLOTS, .secret = 1
+	};
 	struct direct_params dp = { 0 };
 
 	fx.flows = dp.flows = cache_new(&p);
@@ -257,7 +258,7 @@ Test(direct, a_flow_kept_alive_by_packets_survives_its_owner)
 	say(&f);
 	work(64);
 	pass(SECS(40), false);
-	in_kernel(&f)->timeout = 99;           /* a packet passed here */
+	in_kernel(&f)->timeout = 99; /* a packet passed here */
 	end(&f);
 	work(64);
 	cr_assert(in_kernel(&f));

@@ -121,7 +121,7 @@ void run(tick_t now, size_t cap)
 		cr_assert_lt(++batches, 1000000, "the commit does not end");
 	commit_get_stats(c, &fx.st);
 	cr_assert_eq(fx.nfailures, fx.st.flows_failed + fx.st.flows_skipped + fx.st.flows_clash +
-				   fx.st.expects_failed);
+					   fx.st.expects_failed);
 	commit_free(c);
 }
 

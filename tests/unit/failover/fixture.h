@@ -11,8 +11,8 @@
 struct fixture {
 	struct table table;
 	struct cache *flows, *expects;
-	struct commit_params params;       /* of the next run, owner just heard */
-	struct commit_stats st;            /* of the last run */
+	struct commit_params params; /* of the next run, owner just heard */
+	struct commit_stats st;      /* of the last run */
 	struct commit_failure failures[64];
 	uint32_t nfailures;
 };

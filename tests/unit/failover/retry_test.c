@@ -147,7 +147,7 @@ Test(retry, an_update_keeps_sequence_offsets_that_grew)
 	f.seqadj[1] = (struct seqadj){ 500, 3, 4 };
 	keep(&f);
 	k = f;
-	k.seqadj[0] = (struct seqadj){ 10, 2, 8 };       /* after ours, beyond the wrap */
+	k.seqadj[0] = (struct seqadj){ 10, 2, 8 }; /* after ours, beyond the wrap */
 	k.seqadj[1] = (struct seqadj){ 400, 1, 3 };
 	table_put(&fx.table, &k);
 	run(NOW, 64);

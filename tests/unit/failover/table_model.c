@@ -39,8 +39,7 @@ struct flow *table_find(struct table *t, const struct tuple *tuple, uint16_t zon
 	for (; i; i = e->next[dir]) {
 		dir = (i - 1) & 1;
 		e = &t->flows[(i - 1) >> 1];
-		if (e->present && e->flow.zone == zone &&
-		    tuple_equal(side(&e->flow, dir), tuple))
+		if (e->present && e->flow.zone == zone && tuple_equal(side(&e->flow, dir), tuple))
 			return &e->flow;
 	}
 	return NULL;
@@ -167,7 +166,7 @@ static int update(struct table *t, const struct flow *f)
 	return 0;
 }
 
-static int delete(struct table *t, const struct flow *f)
+static int delete (struct table *t, const struct flow *f)
 {
 	struct flow *k = table_find(t, &f->orig, f->zone);
 
@@ -258,7 +257,7 @@ void table_apply(struct table *t, struct kernel_op *op)
 		op->err = update(t, &op->flow);
 		break;
 	case KOP_DELETE:
-		op->err = delete(t, &op->flow);
+		op->err = delete (t, &op->flow);
 		break;
 	case KOP_GET:
 		op->err = get(t, &op->flow);

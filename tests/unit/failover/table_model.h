@@ -21,13 +21,13 @@
 
 struct table_flow {
 	bool present;
-	struct flow flow;          /* with reply tuple, status, timeout, id */
-	uint32_t next[2];          /* chains of the two directions, index + 1 */
+	struct flow flow; /* with reply tuple, status, timeout, id */
+	uint32_t next[2]; /* chains of the two directions, index + 1 */
 };
 
 struct table {
 	struct table_flow flows[TABLE_FLOWS];
-	uint32_t nflows;           /* places used, ended ones included */
+	uint32_t nflows; /* places used, ended ones included */
 	uint32_t heads[TABLE_HEADS];
 	struct expect expects[TABLE_EXPECTS];
 	uint32_t nexpects;
@@ -35,7 +35,7 @@ struct table {
 	uint32_t ops[KOP_EXP_GET + 1];
 	/* Called before an operation is carried out, may change the table. */
 	void (*before)(struct table *t, const struct kernel_op *op);
-	int fail_creates;          /* errno for every creation, 0 = none */
+	int fail_creates; /* errno for every creation, 0 = none */
 	bool no_labels;
 };
 

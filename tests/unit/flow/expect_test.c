@@ -8,14 +8,22 @@
 static void ftp(struct expect *e)
 {
 	expect_init(e);
-	e->master = (struct tuple){ .src = { { 10, 0, 0, 1 } }, .dst = { { 10, 0, 0, 2 } },
-				    .sport = 44020, .dport = 21, .family = FAM_IP4,
+	e->master = (struct tuple){ .src = { { 10, 0, 0, 1 } },
+				    .dst = { { 10, 0, 0, 2 } },
+				    .sport = 44020,
+				    .dport = 21,
+				    .family = FAM_IP4,
 				    .proto = IPP_TCP };
-	e->tuple = (struct tuple){ .src = { { 10, 0, 0, 2 } }, .dst = { { 10, 0, 0, 1 } },
-				   .dport = 59599, .family = FAM_IP4, .proto = IPP_TCP };
+	e->tuple = (struct tuple){ .src = { { 10, 0, 0, 2 } },
+				   .dst = { { 10, 0, 0, 1 } },
+				   .dport = 59599,
+				   .family = FAM_IP4,
+				   .proto = IPP_TCP };
 	e->mask = (struct tuple){ .src = { { 255, 255, 255, 255 } },
-				  .dst = { { 255, 255, 255, 255 } }, .dport = 0xffff,
-				  .family = FAM_IP4, .proto = IPP_TCP };
+				  .dst = { { 255, 255, 255, 255 } },
+				  .dport = 0xffff,
+				  .family = FAM_IP4,
+				  .proto = IPP_TCP };
 	e->has = EXPECT_HAS_MASTER | EXPECT_HAS_TUPLE | EXPECT_HAS_MASK | EXPECT_HAS_PORTS |
 		 EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_MASK_PORTS | EXPECT_HAS_FLAGS;
 }
@@ -32,9 +40,9 @@ Test(expect, init_is_all_zero)
 
 Test(expect, what_a_key_needs)
 {
-	static const uint32_t needed[] = { EXPECT_HAS_MASTER, EXPECT_HAS_TUPLE, EXPECT_HAS_MASK,
-					   EXPECT_HAS_PORTS, EXPECT_HAS_MASTER_PORTS,
-					   EXPECT_HAS_MASK_PORTS };
+	static const uint32_t needed[] = { EXPECT_HAS_MASTER,       EXPECT_HAS_TUPLE,
+					   EXPECT_HAS_MASK,         EXPECT_HAS_PORTS,
+					   EXPECT_HAS_MASTER_PORTS, EXPECT_HAS_MASK_PORTS };
 	struct expect e;
 
 	ftp(&e);

@@ -285,13 +285,13 @@ Test(filter, thousands_of_addresses)
 
 	filter_set_addr_policy(f, FILTER_IGNORE);
 	for (unsigned int i = 0; i < MANY; i++) {
-		memcpy(n.addr.b, (uint8_t[]){ 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
-					      (uint8_t)i }, 4);
+		memcpy(n.addr.b,
+		       (uint8_t[]){ 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i }, 4);
 		cr_assert_eq(filter_add_net(f, &n), 0);
 	}
 	for (unsigned int i = 0; i < 2 * MANY; i++) {
-		memcpy(fl.orig.src.b, (uint8_t[]){ 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
-						   (uint8_t)i }, 4);
+		memcpy(fl.orig.src.b,
+		       (uint8_t[]){ 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i }, 4);
 		cr_assert_eq(filter_pass(f, &fl, true), i >= MANY, "%u", i);
 	}
 }

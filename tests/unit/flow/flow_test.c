@@ -13,8 +13,12 @@ static const struct addr client = { { 10, 1, 0, 2 } }, vip = { { 10, 1, 0, 1 } }
 static void start(struct flow *f, uint8_t proto)
 {
 	flow_init(f);
-	f->orig = (struct tuple){ .src = client, .dst = vip, .sport = 40003, .dport = 8080,
-				  .family = FAM_IP4, .proto = proto };
+	f->orig = (struct tuple){ .src = client,
+				  .dst = vip,
+				  .sport = 40003,
+				  .dport = 8080,
+				  .family = FAM_IP4,
+				  .proto = proto };
 	f->has = FLOW_HAS_PORTS;
 }
 
@@ -118,8 +122,8 @@ Test(flow, merging_into_the_bare_key_gives_the_whole)
 /* Each part comes from the newer one if that knows it, else from the older. */
 Test(flow, newer_knowledge_wins_and_absent_is_unchanged)
 {
-	const uint32_t reply = FLOW_HAS_REPLY | FLOW_HAS_SNAT | FLOW_HAS_DNAT | FLOW_HAS_SPAT |
-			       FLOW_HAS_DPAT;
+	const uint32_t reply =
+		FLOW_HAS_REPLY | FLOW_HAS_SNAT | FLOW_HAS_DNAT | FLOW_HAS_SPAT | FLOW_HAS_DPAT;
 	const uint32_t master = FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS;
 	const uint32_t key = FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_ZONE;
 	struct flow a, b, m;
@@ -394,7 +398,7 @@ Test(flow, equality_sees_every_known_part)
 	}
 	/* All bytes but these; there is no padding. */
 	cr_assert_eq(seen, sizeof(f) - sizeof(f.has) - sizeof(f.id) - sizeof(f.packets) -
-			   sizeof(f.bytes) - sizeof(f.duration) - sizeof(f.use));
+				   sizeof(f.bytes) - sizeof(f.duration) - sizeof(f.use));
 	for (unsigned int bit = 0; bit < 25; bit++) {
 		g = f;
 		g.has &= ~(1u << bit);

@@ -23,10 +23,18 @@ static struct flow sample(void)
 	flow_init(&f);
 	f.has = FLOW_HAS_REPLY | FLOW_HAS_STATUS | FLOW_HAS_STATE | FLOW_HAS_PORTS | FLOW_HAS_MARK |
 		FLOW_HAS_ZONE;
-	f.orig = (struct tuple){ .src = ip("10.0.0.5"), .dst = ip("192.0.2.7"), .sport = 4000,
-				 .dport = 443, .family = FAM_IP4, .proto = IPP_TCP };
-	f.reply = (struct tuple){ .src = ip("192.0.2.7"), .dst = ip("198.51.100.1"), .sport = 443,
-				  .dport = 5000, .family = FAM_IP4, .proto = IPP_TCP };
+	f.orig = (struct tuple){ .src = ip("10.0.0.5"),
+				 .dst = ip("192.0.2.7"),
+				 .sport = 4000,
+				 .dport = 443,
+				 .family = FAM_IP4,
+				 .proto = IPP_TCP };
+	f.reply = (struct tuple){ .src = ip("192.0.2.7"),
+				  .dst = ip("198.51.100.1"),
+				  .sport = 443,
+				  .dport = 5000,
+				  .family = FAM_IP4,
+				  .proto = IPP_TCP };
 	f.status = CTS_SEEN_REPLY | CTS_ASSURED;
 	f.state = TCPS_ESTABLISHED;
 	f.mark = 0x17;
@@ -46,17 +54,44 @@ static bool hit(const struct flow *f, const char *expr)
 Test(match, single_terms)
 {
 	static const char *const yes[] = {
-		"proto tcp", "proto TCP", "proto=6", "proto udp,tcp", "src 10.0.0.5", "src 10.0.0.0/8",
-		"src 10.0.0.4/30", "src 0.0.0.0/0", "dst=192.0.2.7", "addr 198.51.100.1", "addr 10.0.0.5",
-		"sport 4000", "dport 443", "port 5000", "port 80,443", "port 80, 443", "zone 3",
-		"mark 23", "mark 0x17/255", "mark 7/0xF", "mark 0X17", "state ESTABLISHED", "state established",
-		"state assured", "not proto udp", "!proto udp", "! proto udp", "not not proto tcp",
-		"not src 11.0.0.0/8", "not state unreplied",
+		"proto tcp",
+		"proto TCP",
+		"proto=6",
+		"proto udp,tcp",
+		"src 10.0.0.5",
+		"src 10.0.0.0/8",
+		"src 10.0.0.4/30",
+		"src 0.0.0.0/0",
+		"dst=192.0.2.7",
+		"addr 198.51.100.1",
+		"addr 10.0.0.5",
+		"sport 4000",
+		"dport 443",
+		"port 5000",
+		"port 80,443",
+		"port 80, 443",
+		"zone 3",
+		"mark 23",
+		"mark 0x17/255",
+		"mark 7/0xF",
+		"mark 0X17",
+		"state ESTABLISHED",
+		"state established",
+		"state assured",
+		"not proto udp",
+		"!proto udp",
+		"! proto udp",
+		"not not proto tcp",
+		"not src 11.0.0.0/8",
+		"not state unreplied",
 	};
 	static const char *const no[] = {
-		"proto udp", "proto 17", "src 192.0.2.7", "src 10.0.0.6", "src 10.0.0.0/30", "dst 10.0.0.5",
-		"addr 10.0.0.6", "addr ::/0", "sport 443", "dport 4000", "port 4001", "zone 0", "mark 0",
-		"mark 22", "state SYN_SENT", "state unreplied", "not proto tcp,udp", "not addr 10.0.0.5",
+		"proto udp",       "proto 17",          "src 192.0.2.7",
+		"src 10.0.0.6",    "src 10.0.0.0/30",   "dst 10.0.0.5",
+		"addr 10.0.0.6",   "addr ::/0",         "sport 443",
+		"dport 4000",      "port 4001",         "zone 0",
+		"mark 0",          "mark 22",           "state SYN_SENT",
+		"state unreplied", "not proto tcp,udp", "not addr 10.0.0.5",
 	};
 	const struct flow f = sample();
 
@@ -134,7 +169,7 @@ Test(match, states_of_one_name)
 	struct flow f = sample();
 
 	f.orig.proto = f.reply.proto = IPP_SCTP;
-	f.state = 4;                                   /* ESTABLISHED of SCTP */
+	f.state = 4; /* ESTABLISHED of SCTP */
 	cr_expect(hit(&f, "state established"));
 	f.state = 3;
 	cr_expect_not(hit(&f, "state established"));
@@ -148,10 +183,17 @@ Test(match, expectations)
 	char err[128];
 
 	expect_init(&e);
-	e.tuple = (struct tuple){ .src = ip("192.0.2.7"), .dst = ip("10.0.0.5"), .dport = 30000,
-				  .family = FAM_IP4, .proto = IPP_TCP };
-	e.master = (struct tuple){ .src = ip("10.0.0.5"), .dst = ip("192.0.2.7"), .sport = 4000,
-				   .dport = 21, .family = FAM_IP4, .proto = IPP_TCP };
+	e.tuple = (struct tuple){ .src = ip("192.0.2.7"),
+				  .dst = ip("10.0.0.5"),
+				  .dport = 30000,
+				  .family = FAM_IP4,
+				  .proto = IPP_TCP };
+	e.master = (struct tuple){ .src = ip("10.0.0.5"),
+				   .dst = ip("192.0.2.7"),
+				   .sport = 4000,
+				   .dport = 21,
+				   .family = FAM_IP4,
+				   .proto = IPP_TCP };
 	cr_assert_eq(flow_match_parse(&m, "src 192.0.2.7 port 21", err, sizeof(err)), 0);
 	cr_expect(flow_match_expect(&m, &e));
 	cr_assert_eq(flow_match_parse(&m, "dport 21", err, sizeof(err)), 0);
@@ -163,10 +205,36 @@ Test(match, expectations)
 Test(match, nonsense_is_refused)
 {
 	static const char *const bad[] = {
-		"", "  ", "and", "proto", "proto foo", "proto 256", "tcp", "src", "src 10.0.0.0/33",
-		"src 10.0.0", "src ::/129", "src 10.0.0.0/", "port 65536", "port -1", "port x", "mark 1/",
-		"mark 4294967296", "mark 0x", "mark 0x100000000", "mark 17h", "zone 70000", "state", "state FOO", "not", "!", "proto tcp,", ",",
-		"proto tcp udp", "proto tcp, and port 1", "src 10.0.0.0/8/8",
+		"",
+		"  ",
+		"and",
+		"proto",
+		"proto foo",
+		"proto 256",
+		"tcp",
+		"src",
+		"src 10.0.0.0/33",
+		"src 10.0.0",
+		"src ::/129",
+		"src 10.0.0.0/",
+		"port 65536",
+		"port -1",
+		"port x",
+		"mark 1/",
+		"mark 4294967296",
+		"mark 0x",
+		"mark 0x100000000",
+		"mark 17h",
+		"zone 70000",
+		"state",
+		"state FOO",
+		"not",
+		"!",
+		"proto tcp,",
+		",",
+		"proto tcp udp",
+		"proto tcp, and port 1",
+		"src 10.0.0.0/8/8",
 		"src aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 	struct flow_match m;

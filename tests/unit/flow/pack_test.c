@@ -33,8 +33,11 @@ static void unpack(const struct pack_ops *ops, const struct packed *p, void *obj
 static void tcp4(struct flow *f)
 {
 	flow_init(f);
-	f->orig = (struct tuple){ .src = { { 10, 1, 0, 2 } }, .dst = { { 10, 2, 0, 2 } },
-				  .sport = 40003, .dport = 80, .family = FAM_IP4,
+	f->orig = (struct tuple){ .src = { { 10, 1, 0, 2 } },
+				  .dst = { { 10, 2, 0, 2 } },
+				  .sport = 40003,
+				  .dport = 80,
+				  .family = FAM_IP4,
 				  .proto = IPP_TCP };
 	tuple_invert(&f->orig, &f->reply);
 	f->has = FLOW_HAS_REPLY | FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_STATE |

@@ -264,16 +264,18 @@ static void states_are(uint8_t proto, const char *const *names, unsigned int n)
 
 Test(print, state_names)
 {
-	static const char *const tcp[] = { "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED",
+	static const char *const tcp[] = { "NONE",     "SYN_SENT",   "SYN_RECV", "ESTABLISHED",
 					   "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT",
-					   "CLOSE", "SYN_SENT2" };
-	static const char *const sctp[] = { "NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED",
-					    "ESTABLISHED", "SHUTDOWN_SENT", "SHUTDOWN_RECD",
-					    "SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT",
-					    "HEARTBEAT_ACKED" };
-	static const char *const dccp[] = { "NONE", "REQUEST", "RESPOND", "PARTOPEN", "OPEN",
-					    "CLOSEREQ", "CLOSING", "TIMEWAIT", "IGNORE",
-					    "INVALID" };
+					   "CLOSE",    "SYN_SENT2" };
+	static const char *const sctp[] = { "NONE",           "CLOSED",
+					    "COOKIE_WAIT",    "COOKIE_ECHOED",
+					    "ESTABLISHED",    "SHUTDOWN_SENT",
+					    "SHUTDOWN_RECD",  "SHUTDOWN_ACK_SENT",
+					    "HEARTBEAT_SENT", "HEARTBEAT_ACKED" };
+	static const char *const dccp[] = {
+		"NONE",     "REQUEST", "RESPOND",  "PARTOPEN", "OPEN",
+		"CLOSEREQ", "CLOSING", "TIMEWAIT", "IGNORE",   "INVALID"
+	};
 	struct flow f;
 
 	states_are(IPP_TCP, tcp, 10);
@@ -308,8 +310,8 @@ Test(print, xml_tcp)
 		"<id>540311755</id><assured/></meta></flow>");
 }
 
-#define XML_NO_REPLY                                                                              \
-	"<meta direction=\"reply\"><layer3 protonum=\"0\" protoname=\"unknown\"><src></src>"      \
+#define XML_NO_REPLY                                                                         \
+	"<meta direction=\"reply\"><layer3 protonum=\"0\" protoname=\"unknown\"><src></src>" \
 	"<dst></dst></layer3><layer4 protonum=\"0\" protoname=\"unknown\"></layer4></meta>"
 
 Test(print, xml_external)
@@ -321,11 +323,12 @@ Test(print, xml_external)
 	external(&f);
 	f.zone = 3;
 	f.has |= FLOW_HAS_ZONE;
-	cr_assert_str_eq(xml(&f),
-			 "<flow><meta direction=\"original\"><layer3 protonum=\"10\" "
-			 "protoname=\"ipv6\"><src>fd10::1</src><dst>fd20::1</dst></layer3>"
-			 "<layer4 protonum=\"58\" protoname=\"icmpv6\"></layer4></meta>" XML_NO_REPLY
-			 "<meta direction=\"independent\"><zone>3</zone><unreplied/></meta></flow>");
+	cr_assert_str_eq(
+		xml(&f),
+		"<flow><meta direction=\"original\"><layer3 protonum=\"10\" "
+		"protoname=\"ipv6\"><src>fd10::1</src><dst>fd20::1</dst></layer3>"
+		"<layer4 protonum=\"58\" protoname=\"icmpv6\"></layer4></meta>" XML_NO_REPLY
+		"<meta direction=\"independent\"><zone>3</zone><unreplied/></meta></flow>");
 }
 
 Test(print, xml_gre_zone_helper)
@@ -381,16 +384,16 @@ static void ftp(struct expect *e)
 	strcpy(e->helper, "ftp");
 }
 
-#define FTP_LINE                                                                                  \
-	"proto=6 src=10.20.0.10 dst=10.10.0.10 sport=0 dport=10241 mask-src=255.255.255.255 "      \
-	"mask-dst=255.255.255.255 sport=0 dport=65535 master-src=10.10.0.10 "                      \
+#define FTP_LINE                                                                              \
+	"proto=6 src=10.20.0.10 dst=10.10.0.10 sport=0 dport=10241 mask-src=255.255.255.255 " \
+	"mask-dst=255.255.255.255 sport=0 dport=65535 master-src=10.10.0.10 "                 \
 	"master-dst=10.20.0.10 sport=59852 dport=21"
-#define FTP_XML                                                                                   \
-	"<flow><layer3 protonum=\"2\" protoname=\"ipv4\"><expected><src>10.20.0.10</src>"          \
-	"<dst>10.10.0.10</dst></expected><mask><src>255.255.255.255</src>"                         \
-	"<dst>255.255.255.255</dst></mask><master><src>10.10.0.10</src><dst>10.20.0.10</dst>"      \
-	"</master></layer3><layer4 protonum=\"6\" protoname=\"tcp\"><expected><sport>0</sport>"    \
-	"<dport>10241</dport></expected><mask><sport>0</sport><dport>65535</dport></mask>"         \
+#define FTP_XML                                                                                 \
+	"<flow><layer3 protonum=\"2\" protoname=\"ipv4\"><expected><src>10.20.0.10</src>"       \
+	"<dst>10.10.0.10</dst></expected><mask><src>255.255.255.255</src>"                      \
+	"<dst>255.255.255.255</dst></mask><master><src>10.10.0.10</src><dst>10.20.0.10</dst>"   \
+	"</master></layer3><layer4 protonum=\"6\" protoname=\"tcp\"><expected><sport>0</sport>" \
+	"<dport>10241</dport></expected><mask><sport>0</sport><dport>65535</dport></mask>"      \
 	"<master><sport>59852</sport><dport>21</dport></master></layer4><meta>"
 
 Test(print, expectation)
@@ -419,7 +422,8 @@ Test(print, expectation_xml)
 	ftp(&e);
 	strbuf_init(&b, line, sizeof(line));
 	print_expect_xml(&b, &e);
-	cr_assert_str_eq(line, FTP_XML "<helper-name>ftp</helper-name><class>0</class></meta></flow>");
+	cr_assert_str_eq(line,
+			 FTP_XML "<helper-name>ftp</helper-name><class>0</class></meta></flow>");
 	e.flags = EXPF_PERMANENT | EXPF_INACTIVE | EXPF_USERSPACE;
 	e.has &= ~(EXPECT_HAS_CLASS | EXPECT_HAS_HELPER);
 	strbuf_init(&b, line, sizeof(line));

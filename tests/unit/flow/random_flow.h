@@ -42,9 +42,9 @@ static inline void rnd_l4(struct rng *r, struct tuple *t)
 
 static inline uint8_t rnd_proto(struct rng *r)
 {
-	static const uint8_t protos[] = { IPP_TCP, IPP_TCP, IPP_TCP, IPP_UDP, IPP_UDP, IPP_ICMP,
-					  IPP_ICMP6, IPP_SCTP, IPP_DCCP, IPP_GRE, IPP_UDPLITE, 50,
-					  89, 255 };
+	static const uint8_t protos[] = { IPP_TCP,     IPP_TCP,   IPP_TCP,  IPP_UDP,  IPP_UDP,
+					  IPP_ICMP,    IPP_ICMP6, IPP_SCTP, IPP_DCCP, IPP_GRE,
+					  IPP_UDPLITE, 50,        89,       255 };
 
 	return protos[rng_below(r, sizeof(protos))];
 }

@@ -58,8 +58,8 @@ static void assert_entry(const struct kernel_op *op, const struct flow *got)
 
 Test(apply, every_protocol_with_every_translation)
 {
-	static const uint8_t protos[] = { IPP_TCP, IPP_UDP, IPP_UDPLITE, IPP_SCTP, IPP_ICMP,
-					  IPP_ICMP6, IPP_GRE, 50 };
+	static const uint8_t protos[] = { IPP_TCP,  IPP_UDP,   IPP_UDPLITE, IPP_SCTP,
+					  IPP_ICMP, IPP_ICMP6, IPP_GRE,     50 };
 	struct kernel_applier *a;
 	unsigned int i = 0;
 
@@ -143,7 +143,7 @@ Test(apply, rare_parts_reach_the_kernel)
 	struct flow got;
 
 	NEEDS_ROOT();
-	NEEDS_TRACKING();       /* its rule gives flows room for labels */
+	NEEDS_TRACKING(); /* its rule gives flows room for labels */
 	a = fixture_applier();
 	op = fixture_master();
 	op.flow.has |= FLOW_HAS_SEQADJ | FLOW_HAS_LABELS | FLOW_HAS_SYNPROXY | FLOW_HAS_ZONE;
@@ -197,7 +197,7 @@ static struct kernel_op mixed_op(unsigned int i)
 	struct kernel_op op = fixture_op(KOP_CREATE, FAM_IP4, IPP_TCP, i);
 
 	switch (i % 8) {
-	case 1:         /* taken by the one before */
+	case 1: /* taken by the one before */
 		op = fixture_op(KOP_CREATE, FAM_IP4, IPP_TCP, i - 1);
 		break;
 	case 2:
@@ -206,7 +206,7 @@ static struct kernel_op mixed_op(unsigned int i)
 	case 3:
 		op.kind = KOP_DELETE;
 		break;
-	case 4:         /* the first one again */
+	case 4: /* the first one again */
 		op = fixture_op(KOP_GET, FAM_IP4, IPP_TCP, i - 4);
 		break;
 	case 5:
@@ -315,7 +315,7 @@ Test(apply, a_master_and_its_child_in_one_batch)
 	ops[1] = fixture_master();
 	ops[0] = child_op(&ops[1]);
 	cr_assert_eq(kernel_apply(a, ops, 2), 0);
-	cr_assert_eq(ops[0].err, -ENOENT);      /* the child came first */
+	cr_assert_eq(ops[0].err, -ENOENT); /* the child came first */
 	cr_assert_eq(ops[1].err, 0);
 	ops[1].kind = KOP_DELETE;
 	cr_assert_eq(fixture_apply(a, &ops[1]), 0);
@@ -415,7 +415,7 @@ Test(apply, a_gre_flow_survives_its_first_packet)
 	cr_assert_eq(fixture_apply(a, &op), 0);
 	send_gre();
 	got = fixture_get(a, &op);
-	cr_assert_eq(got.packets[0], 1u);       /* it was this flow's packet */
+	cr_assert_eq(got.packets[0], 1u); /* it was this flow's packet */
 	cr_assert_eq(got.mark, op.flow.mark);
 	cr_assert_gt(got.timeout, 500u);
 	kernel_applier_free(a);
@@ -429,7 +429,7 @@ Test(apply, expectations)
 	NEEDS_ROOT();
 	a = fixture_applier();
 	ops[0] = fixture_expect(KOP_EXP_CREATE);
-	cr_assert_eq(fixture_apply(a, &ops[0]), -ENOENT);       /* no master yet */
+	cr_assert_eq(fixture_apply(a, &ops[0]), -ENOENT); /* no master yet */
 	ops[0] = fixture_master();
 	ops[1] = fixture_expect(KOP_EXP_CREATE);
 	ops[2] = ops[1];
@@ -461,11 +461,11 @@ static const struct {
 	uint16_t port;
 	uint32_t class_;
 } helpers[] = {
-	{ "ftp", IPP_TCP, 21, 0 },	    { "tftp", IPP_UDP, 69, 0 },
-	{ "sip", IPP_UDP, 5060, 3 },	    { "irc", IPP_TCP, 6667, 0 },
-	{ "Q.931", IPP_TCP, 1720, 0 },	    { "RAS", IPP_UDP, 1719, 0 },
-	{ "pptp", IPP_TCP, 1723, 0 },	    { "amanda", IPP_UDP, 10080, 0 },
-	{ "sane", IPP_TCP, 6566, 0 },	    { "netbios-ns", IPP_UDP, 137, 0 },
+	{ "ftp", IPP_TCP, 21, 0 },     { "tftp", IPP_UDP, 69, 0 },
+	{ "sip", IPP_UDP, 5060, 3 },   { "irc", IPP_TCP, 6667, 0 },
+	{ "Q.931", IPP_TCP, 1720, 0 }, { "RAS", IPP_UDP, 1719, 0 },
+	{ "pptp", IPP_TCP, 1723, 0 },  { "amanda", IPP_UDP, 10080, 0 },
+	{ "sane", IPP_TCP, 6566, 0 },  { "netbios-ns", IPP_UDP, 137, 0 },
 	{ "snmp", IPP_UDP, 161, 0 },
 };
 

@@ -35,14 +35,16 @@ static const struct nlattr *find(const struct req *r, const uint16_t *path)
 {
 	const struct nlattr *a, *hit = NULL;
 
-	mnl_attr_for_each(a, header(r), NFGEN) {
+	mnl_attr_for_each(a, header(r), NFGEN)
+	{
 		if (mnl_attr_get_type(a) == path[0])
 			hit = a;
 	}
 	for (path++; hit && *path; path++) {
 		const struct nlattr *next = NULL;
 
-		mnl_attr_for_each_nested(a, hit) {
+		mnl_attr_for_each_nested(a, hit)
+		{
 			if (mnl_attr_get_type(a) == *path)
 				next = a;
 		}
@@ -51,8 +53,8 @@ static const struct nlattr *find(const struct req *r, const uint16_t *path)
 	return hit;
 }
 
-#define FIND(r, ...) find(r, (const uint16_t[]){ __VA_ARGS__, 0 })
-#define GET8(r, ...) mnl_attr_get_u8(FIND(r, __VA_ARGS__))
+#define FIND(r, ...)  find(r, (const uint16_t[]){ __VA_ARGS__, 0 })
+#define GET8(r, ...)  mnl_attr_get_u8(FIND(r, __VA_ARGS__))
 #define GET16(r, ...) ntohs(mnl_attr_get_u16(FIND(r, __VA_ARGS__)))
 #define GET32(r, ...) ntohl(mnl_attr_get_u32(FIND(r, __VA_ARGS__)))
 
@@ -257,7 +259,7 @@ Test(conv_build, status)
 	op.kind = KOP_UPDATE;
 	build(&r, &op);
 	cr_assert_eq(GET32(&r, CTA_STATUS), CTS_EXPECTED | CTS_SEEN_REPLY | CTS_ASSURED |
-					    CTS_CONFIRMED | CTS_FIXED_TIMEOUT | CTS_HELPER);
+						    CTS_CONFIRMED | CTS_FIXED_TIMEOUT | CTS_HELPER);
 	op.flow.has &= ~FLOW_HAS_STATUS;
 	build(&r, &op);
 	cr_assert_null(FIND(&r, CTA_STATUS));
@@ -334,7 +336,7 @@ Test(conv_build, w16_tcp_scales_and_flags)
 	f->tcp_flags[0] = 0xff;
 	f->tcp_flags[1] = 0x2b;
 	assert_tcp(&op, 1, 0x07, 0x03);
-	f->tcp_flags[1] = 0x2a;                 /* one end does not scale, so none does */
+	f->tcp_flags[1] = 0x2a; /* one end does not scale, so none does */
 	assert_tcp(&op, 0, 0x06, 0x02);
 	f->has &= ~FLOW_HAS_WSCALE;
 	assert_tcp(&op, 0, 0x06, 0x02);
@@ -346,7 +348,7 @@ Test(conv_build, w17_sctp_needs_all_three)
 	uint16_t i = CTA_PROTOINFO, s = CTA_PROTOINFO_SCTP;
 	struct req r;
 
-	op.liberal = op.window_scale = true;    /* not for this protocol */
+	op.liberal = op.window_scale = true; /* not for this protocol */
 	op.flow.vtag[0] = 0x11223344;
 	op.flow.vtag[1] = 0x55667788;
 	build(&r, &op);
@@ -579,7 +581,7 @@ Test(conv_build, expectation_deletion)
 	cr_assert_not_null(FIND(&r, CTA_EXPECT_TUPLE));
 	cr_assert_eq(GET16(&r, CTA_EXPECT_ZONE), 6);
 	cr_assert_eq(GET32(&r, CTA_EXPECT_ID), 17u);
-	cr_assert_null(FIND(&r, CTA_EXPECT_HELP_NAME));         /* would delete all of it */
+	cr_assert_null(FIND(&r, CTA_EXPECT_HELP_NAME)); /* would delete all of it */
 	cr_assert_null(FIND(&r, CTA_EXPECT_MASTER));
 }
 
@@ -646,9 +648,9 @@ Test(conv_build, fits_and_says_when_it_does_not)
 Test(conv_build, reads_back)
 {
 	const uint32_t parts = FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_MARK |
-			       FLOW_HAS_SEQADJ | FLOW_HAS_HELPER | FLOW_HAS_LABELS |
-			       FLOW_HAS_ZONE | FLOW_HAS_ZONE_ORIG | FLOW_HAS_ZONE_REPLY |
-			       FLOW_HAS_PORTS | FLOW_HAS_ICMP | FLOW_HAS_SYNPROXY;
+			       FLOW_HAS_SEQADJ | FLOW_HAS_HELPER | FLOW_HAS_LABELS | FLOW_HAS_ZONE |
+			       FLOW_HAS_ZONE_ORIG | FLOW_HAS_ZONE_REPLY | FLOW_HAS_PORTS |
+			       FLOW_HAS_ICMP | FLOW_HAS_SYNPROXY;
 	struct rng rng;
 	struct req r;
 

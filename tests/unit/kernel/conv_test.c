@@ -106,8 +106,8 @@ Test(conv, reads_every_part_of_a_tcp_event)
 	attr_end(&m.b, n);
 	cr_assert_eq(msg_parse(&m, &f), 0);
 	cr_assert_eq(f.has, FLOW_HAS_PORTS | FLOW_HAS_REPLY | FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT |
-			    FLOW_HAS_MARK | FLOW_HAS_ID | FLOW_HAS_ZONE | FLOW_HAS_STATE |
-			    FLOW_HAS_WSCALE | FLOW_HAS_TCPFLAGS);
+				    FLOW_HAS_MARK | FLOW_HAS_ID | FLOW_HAS_ZONE | FLOW_HAS_STATE |
+				    FLOW_HAS_WSCALE | FLOW_HAS_TCPFLAGS);
 	cr_assert_eq(f.orig.family, FAM_IP4);
 	cr_assert_eq(f.orig.proto, IPP_TCP);
 	cr_assert(memcmp(f.orig.src.b, "\x0a\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0", 16) == 0);
@@ -213,10 +213,10 @@ Test(conv, protocols_with_and_without_ports)
 		{ IPP_GRE, true, FLOW_HAS_PORTS },
 		{ IPP_SCTP, true, FLOW_HAS_PORTS },
 		{ IPP_DCCP, true, FLOW_HAS_PORTS },
-		{ IPP_DCCP, false, FLOW_HAS_PORTS },    /* kernel without DCCP tracker */
+		{ IPP_DCCP, false, FLOW_HAS_PORTS }, /* kernel without DCCP tracker */
 		{ 50, false, 0 },
 		{ IPP_UDP, false, 0 },
-		{ IPP_ICMP, true, 0 },                  /* not its attributes */
+		{ IPP_ICMP, true, 0 }, /* not its attributes */
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -316,8 +316,9 @@ Test(conv, duration_and_uses)
 			attr_put(&m.b, CTA_TIMESTAMP_STOP, &nsec, sizeof(nsec));
 		attr_end(&m.b, nest);
 		cr_assert_eq(msg_parse(&m, &f), 0);
-		cr_assert_eq(f.has, FLOW_HAS_PORTS | FLOW_HAS_USE |
-			     (stop == 1 ? FLOW_HAS_DURATION : 0), "%d", stop);
+		cr_assert_eq(f.has,
+			     FLOW_HAS_PORTS | FLOW_HAS_USE | (stop == 1 ? FLOW_HAS_DURATION : 0),
+			     "%d", stop);
 		cr_assert_eq(f.use, 3u);
 		cr_assert_eq(f.duration, stop == 1 ? 3u : 0u);
 	}
@@ -366,8 +367,8 @@ Test(conv, sizes_are_checked)
 		unsigned int type;
 		size_t right;
 	} rows[] = {
-		{ CTA_STATUS, 4 }, { CTA_TIMEOUT, 4 }, { CTA_MARK, 4 }, { CTA_ID, 4 },
-		{ CTA_ZONE, 2 },
+		{ CTA_STATUS, 4 }, { CTA_TIMEOUT, 4 }, { CTA_MARK, 4 },
+		{ CTA_ID, 4 },     { CTA_ZONE, 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -377,8 +378,8 @@ Test(conv, sizes_are_checked)
 				     "attribute %u, %zu bytes", rows[i].type, n);
 	}
 	for (size_t n = 0; n <= 20; n++)
-		cr_assert_eq(with_attr(CTA_LABELS, n),
-			     n <= 16 && n % 4 == 0 ? 0 : CTD_EBADPAYLOAD, "%zu", n);
+		cr_assert_eq(with_attr(CTA_LABELS, n), n <= 16 && n % 4 == 0 ? 0 : CTD_EBADPAYLOAD,
+			     "%zu", n);
 }
 
 Test(conv, lengths_that_lead_out_are_refused)
@@ -395,7 +396,7 @@ Test(conv, lengths_that_lead_out_are_refused)
 		cr_assert_eq(msg_parse(&m, &f), len == 8 ? 0 : CTD_EBADPAYLOAD, "%u", len);
 	}
 	put_tcp4(&m);
-	buf_zero(&m.b, 3);      /* less than a header */
+	buf_zero(&m.b, 3); /* less than a header */
 	cr_assert_eq(msg_parse(&m, &f), CTD_EBADPAYLOAD);
 }
 
@@ -538,8 +539,8 @@ static void mutate(struct rng *r, uint8_t *p, size_t len)
 
 static bool known_result(int err)
 {
-	return err == 0 || err == CTD_ETRUNCATED || err == CTD_EBADTYPE ||
-	       err == CTD_EBADPAYLOAD || err == CTD_ENOKEY;
+	return err == 0 || err == CTD_ETRUNCATED || err == CTD_EBADTYPE || err == CTD_EBADPAYLOAD ||
+	       err == CTD_ENOKEY;
 }
 
 /* In a block of exactly its size: the sanitizer sees one byte too far. */
@@ -573,8 +574,8 @@ Test(conv, survives_damaged_messages)
 	rng_seed(&r, 4);
 	for (int i = 0; i < 10000; i++) {
 		bool expect = i % 5 == 0;
-		const struct nlmsghdr *h = expect ? oracle_random_expect(&r, buf) :
-						    oracle_random_flow(&r, buf);
+		const struct nlmsghdr *h =
+			expect ? oracle_random_expect(&r, buf) : oracle_random_flow(&r, buf);
 
 		for (int k = 0; k < 50; k++)
 			*(try_damaged(&r, h, expect) ? &good : &bad) += 1;

@@ -176,8 +176,8 @@ static int compare_dump(uint16_t type, void (*compare)(const struct nlmsghdr *))
 
 static int make_all_kinds(struct kernel_applier *a)
 {
-	static const uint8_t protos[] = { IPP_TCP, IPP_UDP, IPP_UDPLITE, IPP_SCTP, IPP_DCCP,
-					  IPP_ICMP, IPP_ICMP6, IPP_GRE, 50 };
+	static const uint8_t protos[] = { IPP_TCP,  IPP_UDP,   IPP_UDPLITE, IPP_SCTP, IPP_DCCP,
+					  IPP_ICMP, IPP_ICMP6, IPP_GRE,     50 };
 	int made = 0;
 
 	for (unsigned int i = 0; i < sizeof(protos) * 2 * 4; i++) {
@@ -218,6 +218,7 @@ Test(dump, the_library_reads_the_same)
 	cr_assert_eq(compare_dump(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, oracle_flow),
 		     made + 2);
 	cr_assert_eq(compare_dump(NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_GET,
-				  oracle_expect), 1);
+				  oracle_expect),
+		     1);
 	kernel_applier_free(a);
 }

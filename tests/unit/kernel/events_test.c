@@ -239,7 +239,8 @@ Test(events, the_buffer_grows_up_to_its_maximum)
 		drain(ev);
 		cr_assert_eq(buffer_of(ev), i == 0 ? 32768 : 50000);
 		cr_assert_str_eq(line, i == 0 ? SIZE_LINE "doubled to 32768 bytes" :
-				 i == 1 ? SIZE_LINE "set to 50000 bytes" : "");
+				       i == 1 ? SIZE_LINE "set to 50000 bytes" :
+						"");
 		line[0] = '\0';
 		fixture_many(a, KOP_DELETE, 0, 200);
 		drain(ev);
@@ -265,7 +266,7 @@ Test(events, a_buffer_beyond_its_maximum_is_not_used)
 	NEEDS_ROOT();
 	plain = open_events(&(struct kernel_events_params){ 0 });
 	ev = kernel_events_new(&p, &log, &err);
-	cr_assert_eq(lines, 2);                /* that, and the size in use */
+	cr_assert_eq(lines, 2); /* that, and the size in use */
 	cr_assert_eq(buffer_of(ev), buffer_of(plain));
 	kernel_events_free(ev);
 	p.max_growth = p.buffer;

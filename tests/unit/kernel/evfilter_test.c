@@ -26,8 +26,9 @@ static struct both *both_new(enum filter_policy proto, enum filter_policy addr)
 	struct both *b = calloc(1, sizeof(*b));
 
 	b->f = filter_new();
-	b->k = (struct kernel_evfilter){ .proto_policy = proto, .addr_policy = addr,
-					 .protos = b->protos, .nets = b->nets };
+	b->k = (struct kernel_evfilter){
+		.proto_policy = proto, .addr_policy = addr, .protos = b->protos, .nets = b->nets
+	};
 	filter_set_proto_policy(b->f, proto);
 	filter_set_addr_policy(b->f, addr);
 	return b;
@@ -51,7 +52,7 @@ static void mask(struct filter_net *n)
 
 	for (unsigned int i = 0; i < bytes * 8u; i++)
 		if (i >= n->prefix)
-			n->addr.b[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+			n->addr.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 }
 
 static void add_net(struct both *b, struct filter_net n)
@@ -74,8 +75,10 @@ static struct addr some_addr(struct rng *r, uint8_t family)
 	struct addr a = { { 0 } };
 
 	if (family == FAM_IP4) {
-		memcpy(a.b, (uint8_t[]){ 10, (uint8_t)upto(r, 2), (uint8_t)upto(r, 2),
-					 (uint8_t)(1 + upto(r, 6)) }, 4);
+		memcpy(a.b,
+		       (uint8_t[]){ 10, (uint8_t)upto(r, 2), (uint8_t)upto(r, 2),
+				    (uint8_t)(1 + upto(r, 6)) },
+		       4);
 		return a;
 	}
 	memcpy(a.b, (uint8_t[]){ 0xfd, 0, (uint8_t)upto(r, 2) }, 3);
@@ -97,9 +100,11 @@ static struct both *some_filter(struct rng *r)
 		const uint32_t most = family == FAM_IP4 ? 32 : 128;
 
 		add_net(b, (struct filter_net){
-			.family = family, .addr = some_addr(r, family),
-			.prefix = (uint8_t)(upto(r, 4) ? most - upto(r, most / 2) : upto(r, most + 1)),
-		});
+				   .family = family,
+				   .addr = some_addr(r, family),
+				   .prefix = (uint8_t)(upto(r, 4) ? most - upto(r, most / 2) :
+								    upto(r, most + 1)),
+			   });
 	}
 	return b;
 }
@@ -144,8 +149,8 @@ static size_t compare(struct kernel_events *all, struct kernel_events *some, con
 		cr_assert_eq(kernel_events_next(some, &b), 1, "seed %llu: one is missing",
 			     (unsigned long long)seed);
 		cr_assert(a.kind == b.kind && tuple_equal(&a.flow.orig, &b.flow.orig) &&
-			  tuple_equal(&a.flow.reply, &b.flow.reply), "seed %llu",
-			  (unsigned long long)seed);
+				  tuple_equal(&a.flow.reply, &b.flow.reply),
+			  "seed %llu", (unsigned long long)seed);
 		passed++;
 	}
 	cr_assert_eq(kernel_events_next(some, &b), 0, "seed %llu: one too many",
@@ -233,7 +238,8 @@ Test(evfilter, hundreds_of_addresses)
 	a = fixture_applier();
 	ev = open_events();
 	for (uint32_t n = 1; n <= 300; n++)
-		add_net(b, (struct filter_net){ .family = FAM_IP4, .prefix = 32,
+		add_net(b, (struct filter_net){ .family = FAM_IP4,
+						.prefix = 32,
 						.addr = from_host(n).flow.orig.src });
 	cr_assert_eq(kernel_events_filter(ev, &b->k), 0);
 	for (uint32_t n = 1; n <= 300; n++)
@@ -255,7 +261,8 @@ Test(evfilter, too_many_addresses)
 	int n;
 
 	for (uint32_t i = 0; i < 50; i++)
-		add_net(b, (struct filter_net){ .family = FAM_IP6, .prefix = 128,
+		add_net(b, (struct filter_net){ .family = FAM_IP6,
+						.prefix = 128,
 						.addr.b = { 0xfd, [15] = (uint8_t)i } });
 	cr_expect_eq(evfilter_compile(&b->k, code, 64), -E2BIG);
 	cr_expect_eq(evfilter_compile(&b->k, NULL, 0), -E2BIG);
@@ -263,8 +270,11 @@ Test(evfilter, too_many_addresses)
 	a = fixture_applier();
 	ev = open_events();
 	for (uint32_t i = 0; i < NETS; i++)
-		add_net(b, (struct filter_net){ .family = FAM_IP6, .prefix = 128,
-						.addr.b = { 0xfe, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } });
+		add_net(b,
+			(struct filter_net){
+				.family = FAM_IP6,
+				.prefix = 128,
+				.addr.b = { 0xfe, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } });
 	n = kernel_events_filter(ev, &b->k);
 	cr_expect_lt(n, 0);
 	cr_expect(is_seen(a, ev, from_host(1)), "without a program everything is seen");

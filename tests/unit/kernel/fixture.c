@@ -53,8 +53,7 @@ static void set_addrs(struct tuple *t, unsigned int i)
 	t->dst.b[4] = 1;
 }
 
-struct kernel_op fixture_op(enum kernel_op_kind kind, uint8_t family, uint8_t proto,
-			    unsigned int i)
+struct kernel_op fixture_op(enum kernel_op_kind kind, uint8_t family, uint8_t proto, unsigned int i)
 {
 	struct kernel_op op = { .kind = kind, .cookie = i };
 	struct flow *f = &op.flow;
@@ -138,10 +137,10 @@ struct kernel_op fixture_expect(enum kernel_op_kind kind)
 	struct kernel_op op = { .kind = kind };
 	struct expect *e = &op.expect;
 
-	e->has = EXPECT_HAS_MASTER | EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_TUPLE |
-		 EXPECT_HAS_PORTS | EXPECT_HAS_MASK | EXPECT_HAS_MASK_PORTS |
-		 EXPECT_HAS_TIMEOUT | EXPECT_HAS_FLAGS | EXPECT_HAS_CLASS | EXPECT_HAS_NAT |
-		 EXPECT_HAS_NAT_DIR | EXPECT_HAS_NAT_PORTS | EXPECT_HAS_HELPER | EXPECT_HAS_FN;
+	e->has = EXPECT_HAS_MASTER | EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_TUPLE | EXPECT_HAS_PORTS |
+		 EXPECT_HAS_MASK | EXPECT_HAS_MASK_PORTS | EXPECT_HAS_TIMEOUT | EXPECT_HAS_FLAGS |
+		 EXPECT_HAS_CLASS | EXPECT_HAS_NAT | EXPECT_HAS_NAT_DIR | EXPECT_HAS_NAT_PORTS |
+		 EXPECT_HAS_HELPER | EXPECT_HAS_FN;
 	e->master = master.orig;
 	e->tuple = master.orig;
 	e->tuple.sport = 0;

@@ -10,10 +10,10 @@
 #include "netns.h"
 
 /* First line of a test that needs the kernel's tables. */
-#define NEEDS_ROOT()                                                                \
-	do {                                                                        \
-		if (!netns_enter())                                                 \
-			cr_skip_test("needs root for a network namespace");         \
+#define NEEDS_ROOT()                                                        \
+	do {                                                                \
+		if (!netns_enter())                                         \
+			cr_skip_test("needs root for a network namespace"); \
 	} while (0)
 
 /*

@@ -43,8 +43,8 @@ void oracle_expect(const struct nlmsghdr *msg)
 }
 
 static const uint8_t protos[] = {
-	IPP_TCP, IPP_TCP, IPP_TCP, IPP_UDP, IPP_UDP, IPP_ICMP, IPP_SCTP, IPP_DCCP,
-	IPP_GRE, IPP_UDPLITE, 50, 89,
+	IPP_TCP,  IPP_TCP,  IPP_TCP, IPP_UDP,     IPP_UDP, IPP_ICMP,
+	IPP_SCTP, IPP_DCCP, IPP_GRE, IPP_UDPLITE, 50,      89,
 };
 
 static uint8_t random_proto(struct rng *r, bool v6)
@@ -72,7 +72,9 @@ static void random_addr(struct rng *r, uint8_t *b, size_t n)
 static void set_tuple(struct rng *r, struct nf_conntrack *ct, int which, bool v6, uint8_t proto)
 {
 	static const enum nf_conntrack_attr l3[3] = {
-		ATTR_ORIG_L3PROTO, ATTR_REPL_L3PROTO, ATTR_MASTER_L3PROTO,
+		ATTR_ORIG_L3PROTO,
+		ATTR_REPL_L3PROTO,
+		ATTR_MASTER_L3PROTO,
 	};
 	const enum nf_conntrack_attr *a = v6 ? nfct_addr6[which] : nfct_addr4[which];
 	uint8_t b[16];
@@ -98,7 +100,7 @@ static void set_proto(struct rng *r, struct nf_conntrack *ct, uint8_t proto)
 		nfct_set_attr_u8(ct, ATTR_TCP_STATE, (uint8_t)rng_below(r, 10));
 		for (int i = 0; i < 2; i++) {
 			if (rng_below(r, 4) == 0)
-				return;         /* one scale, or flags of one side only */
+				return; /* one scale, or flags of one side only */
 			nfct_set_attr_u8(ct, ATTR_TCP_WSCALE_ORIG + i, (uint8_t)rng_below(r, 15));
 			nfct_set_attr_u8(ct, ATTR_TCP_FLAGS_ORIG + i, (uint8_t)rng_u32(r));
 			nfct_set_attr_u8(ct, ATTR_TCP_MASK_ORIG + i, (uint8_t)rng_u32(r));
@@ -122,7 +124,7 @@ static void set_rare(struct rng *r, struct nf_conntrack *ct)
 
 		nfct_bitmask_set_bit(m, rng_below(r, 128));
 		nfct_bitmask_set_bit(m, rng_below(r, 128));
-		nfct_set_attr(ct, ATTR_CONNLABELS, m);  /* takes it over */
+		nfct_set_attr(ct, ATTR_CONNLABELS, m); /* takes it over */
 	}
 	if (rng_below(r, 3) == 0) {
 		for (int i = 0; i < 6; i++)
@@ -239,10 +241,11 @@ static void random_tuple(struct rng *r, struct tuple *t, bool v6, uint8_t proto)
 void random_flow(struct rng *r, struct flow *f)
 {
 	const uint32_t sometimes = FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT | FLOW_HAS_MARK |
-		FLOW_HAS_STATE | FLOW_HAS_WSCALE | FLOW_HAS_TCPFLAGS | FLOW_HAS_VTAG |
-		FLOW_HAS_DCCP_ROLE | FLOW_HAS_MASTER | FLOW_HAS_MASTER_PORTS | FLOW_HAS_SEQADJ |
-		FLOW_HAS_HELPER | FLOW_HAS_LABELS | FLOW_HAS_SYNPROXY | FLOW_HAS_ID |
-		FLOW_HAS_SNAT | FLOW_HAS_DNAT | FLOW_HAS_SPAT | FLOW_HAS_DPAT;
+				   FLOW_HAS_STATE | FLOW_HAS_WSCALE | FLOW_HAS_TCPFLAGS |
+				   FLOW_HAS_VTAG | FLOW_HAS_DCCP_ROLE | FLOW_HAS_MASTER |
+				   FLOW_HAS_MASTER_PORTS | FLOW_HAS_SEQADJ | FLOW_HAS_HELPER |
+				   FLOW_HAS_LABELS | FLOW_HAS_SYNPROXY | FLOW_HAS_ID |
+				   FLOW_HAS_SNAT | FLOW_HAS_DNAT | FLOW_HAS_SPAT | FLOW_HAS_DPAT;
 	static const uint32_t zones[] = { 0, FLOW_HAS_ZONE, FLOW_HAS_ZONE_ORIG,
 					  FLOW_HAS_ZONE_REPLY };
 	bool v6 = rng_below(r, 2);
@@ -269,7 +272,8 @@ void random_flow(struct rng *r, struct flow *f)
 void random_expect(struct rng *r, struct expect *e)
 {
 	const uint32_t sometimes = EXPECT_HAS_TIMEOUT | EXPECT_HAS_FLAGS | EXPECT_HAS_CLASS |
-		EXPECT_HAS_HELPER | EXPECT_HAS_FN | EXPECT_HAS_ZONE | EXPECT_HAS_ID;
+				   EXPECT_HAS_HELPER | EXPECT_HAS_FN | EXPECT_HAS_ZONE |
+				   EXPECT_HAS_ID;
 	bool v6 = rng_below(r, 2);
 	uint8_t proto = rng_below(r, 2) ? IPP_TCP : IPP_UDP;
 
@@ -278,9 +282,8 @@ void random_expect(struct rng *r, struct expect *e)
 	random_tuple(r, &e->tuple, v6, proto);
 	random_tuple(r, &e->mask, v6, proto);
 	random_tuple(r, &e->nat, v6, proto);
-	e->has = (rng_u32(r) & sometimes) | EXPECT_HAS_MASTER | EXPECT_HAS_TUPLE |
-		 EXPECT_HAS_MASK | EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_PORTS |
-		 EXPECT_HAS_MASK_PORTS;
+	e->has = (rng_u32(r) & sometimes) | EXPECT_HAS_MASTER | EXPECT_HAS_TUPLE | EXPECT_HAS_MASK |
+		 EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_PORTS | EXPECT_HAS_MASK_PORTS;
 	if (rng_below(r, 2))
 		e->has |= EXPECT_HAS_NAT | EXPECT_HAS_NAT_DIR | EXPECT_HAS_NAT_ADDR |
 			  EXPECT_HAS_NAT_PROTO | EXPECT_HAS_NAT_PORTS;

@@ -26,9 +26,9 @@ struct named_timer {
 	struct loop_timer t;
 	struct trace *trace;
 	char name;
-	struct loop_timer *kills;    /* stopped when this one fires */
-	unsigned int again;          /* re-arms for "now" so many times */
-	bool last;                   /* stops the loop */
+	struct loop_timer *kills; /* stopped when this one fires */
+	unsigned int again;       /* re-arms for "now" so many times */
+	bool last;                /* stops the loop */
 };
 
 static void on_timer(void *ctx)

@@ -60,7 +60,10 @@ static void equals_file(const char *name)
 static void sample_summary(enum engine_cache in, enum engine_cache ext)
 {
 	st.cache[in] = (struct cache_counts){
-		.active = 8, .objects = 8, .add_ok = 8, .update_ok = 16,
+		.active = 8,
+		.objects = 8,
+		.add_ok = 8,
+		.update_ok = 16,
 	};
 	/* Events for entries we never had are no failures here. */
 	st.cache[in].del_missing = 77;
@@ -110,7 +113,8 @@ Test(stats_text, summary_of_failures)
 	stats_text_summary(&b, &v, false);
 	cr_assert(strstr(text, "connections created:\t\t           0\tfailed:\t           7\n"));
 	cr_assert(strstr(text, "     123456789012345 Bytes                        99 Pckts\n"));
-	cr_assert(strstr(text, "                   1 Malformed msgs                   11 Lost msgs\n"));
+	cr_assert(strstr(text,
+			 "                   1 Malformed msgs                   11 Lost msgs\n"));
 	cr_assert(strstr(text, "\nmulticast traffic (active device=sync1):\n"));
 }
 
@@ -190,7 +194,10 @@ Test(stats_text, network_reasons)
 Test(stats_text, cache)
 {
 	st.cache[ECACHE_INTERNAL] = (struct cache_counts){
-		.active = 8, .objects = 8, .add_ok = 8, .update_ok = 16,
+		.active = 8,
+		.objects = 8,
+		.add_ok = 8,
+		.update_ok = 16,
 	};
 	st.cache[ECACHE_EXTERNAL] = (struct cache_counts){
 		.active = 9,
@@ -229,11 +236,16 @@ Test(stats_text, uptime)
 		uint64_t secs;
 		const char *want;
 	} t[] = {
-		{ 59, "0 min" },          { 60, "1 min" },
-		{ 3599, "59 min" },       { 3600, "1 h 0 min" },
-		{ 7261, "2 h 1 min" },    { 86399, "23 h 59 min" },
-		{ 86400, "1 day 0 min" }, { 90061, "1 day 1 h 1 min" },
-		{ 172800, "2 days 0 min" }, { 8640000 + 7200, "100 days 2 h 0 min" },
+		{ 59, "0 min" },
+		{ 60, "1 min" },
+		{ 3599, "59 min" },
+		{ 3600, "1 h 0 min" },
+		{ 7261, "2 h 1 min" },
+		{ 86399, "23 h 59 min" },
+		{ 86400, "1 day 0 min" },
+		{ 90061, "1 day 1 h 1 min" },
+		{ 172800, "2 days 0 min" },
+		{ 8640000 + 7200, "100 days 2 h 0 min" },
 	};
 	char want[64];
 	size_t i;
@@ -250,12 +262,18 @@ Test(stats_text, uptime)
 Test(stats_text, runtime_counters)
 {
 	static const char *const want[] = {
-		"events received:\t                   1\n", "events filtered:\t                   2\n",
-		"events unknown type:\t\t           3\n",   "catch event failed:\t\t           4\n",
-		"dump unknown type:\t\t           5\n",     "netlink overrun:\t\t           6\n",
-		"flush kernel table:\t\t           7\n",    "resync with kernel table:\t           8\n",
-		"(in bytes):\t           9\n",              "select failed:\t\t\t           0\n",
-		"local read failed:\t\t          11\n",     "local unknown request:\t\t          12\n",
+		"events received:\t                   1\n",
+		"events filtered:\t                   2\n",
+		"events unknown type:\t\t           3\n",
+		"catch event failed:\t\t           4\n",
+		"dump unknown type:\t\t           5\n",
+		"netlink overrun:\t\t           6\n",
+		"flush kernel table:\t\t           7\n",
+		"resync with kernel table:\t           8\n",
+		"(in bytes):\t           9\n",
+		"select failed:\t\t\t           0\n",
+		"local read failed:\t\t          11\n",
+		"local unknown request:\t\t          12\n",
 	};
 	size_t i;
 
@@ -298,7 +316,8 @@ Test(stats_text, link_words)
 	links[1].active = true;
 	stats_text_link(&b, &v);
 	cr_assert(strstr(text, "multicast traffic device=sync0 status=DOWN role=BACKUP:\n"));
-	cr_assert(strstr(text, "                   7 Error send                    8 Error recv\n"));
+	cr_assert(
+		strstr(text, "                   7 Error send                    8 Error recv\n"));
 	cr_assert(strstr(text, "TCP traffic device=sync1 status=NO-CARRIER role=ACTIVE:\n"));
 }
 
@@ -356,8 +375,9 @@ Test(stats_text, queue_that_was_full)
 	st.peer[0].txq_full = 7;
 	stats_text_queue(&b, &v);
 	cr_assert(strstr(text, "queue txqueue:\ncurrent elements:\t\t           0\n"
-			 "maximum elements:\t\t  2147483647\n"
-			 "not enough space errors:\t           7\n"), "%s", text);
+			       "maximum elements:\t\t  2147483647\n"
+			       "not enough space errors:\t           7\n"),
+		  "%s", text);
 }
 
 /* The largest numbers in the largest reports still fit. */
@@ -365,8 +385,8 @@ Test(stats_text, everything_fits)
 {
 	struct stats_link many[32];
 	void (*const report[])(struct strbuf *, const struct stats_view *) = {
-		stats_text_network, stats_text_cache, stats_text_runtime, stats_text_link,
-		stats_text_queue,
+		stats_text_network, stats_text_cache, stats_text_runtime,
+		stats_text_link,    stats_text_queue,
 	};
 	size_t i;
 

@@ -26,17 +26,31 @@ static void setup(void)
 	strcpy(links[0].device, "sync0");
 	links[0].active = true;
 	stats = (struct stats_view){
-		.engine = &st, .sync = true, .ftfw = true, .links = links, .n_links = 1,
-		.errorq = { .max = 128 }, .runtime = { .uptime = 500 * TICK_SEC },
+		.engine = &st,
+		.sync = true,
+		.ftfw = true,
+		.links = links,
+		.n_links = 1,
+		.errorq = { .max = 128 },
+		.runtime = { .uptime = 500 * TICK_SEC },
 	};
 	v = (struct status_view){
-		.stats = &stats, .version = "1", .mode = "FTFW", .peers = { "", "" }, .now = NOW,
-		.silence = 5 * TICK_SEC, .cache_limit = 100, .recent = recent,
+		.stats = &stats,
+		.version = "1",
+		.mode = "FTFW",
+		.peers = { "", "" },
+		.now = NOW,
+		.silence = 5 * TICK_SEC,
+		.cache_limit = 100,
+		.recent = recent,
 	};
 	st.npeers = 1;
 	st.peer[0] = (struct repl_stats){
-		.heard = true, .last_heard = NOW - TICK_SEC, .oldest_sent = TICK_NEVER,
-		.txq_max = UINT32_MAX, .window_max = 1000,
+		.heard = true,
+		.last_heard = NOW - TICK_SEC,
+		.oldest_sent = TICK_NEVER,
+		.txq_max = UINT32_MAX,
+		.window_max = 1000,
 	};
 	st.cache[ECACHE_INTERNAL].active = st.cache[ECACHE_INTERNAL].objects = 7;
 	st.role = ROLE_PRIMARY;
@@ -148,17 +162,21 @@ Test(status, screen)
 	st.peer[0].oldest_sent = NOW - 1500 * TICK_MSEC;
 	st.last_commit_at = NOW - 90 * TICK_SEC;
 	st.last_commit.flows_new = 5;
-	recent[0] = (struct sinks_line){ .when = 0, .level = LOG_LVL_ERROR, .times = 3, .text = "oops" };
+	recent[0] = (struct sinks_line){
+		.when = 0, .level = LOG_LVL_ERROR, .times = 3, .text = "oops"
+	};
 	v.n_recent = 1;
 	status_text(&b, &v);
 	cr_expect(strstr(text, "conntrackd 1, mode FTFW, up 8 min\n"), "%s", text);
 	cr_expect(strstr(text, "role       primary for 2 min\n"), "%s", text);
 	cr_expect(strstr(text, "internal   7 flows, at most 100\n"), "%s", text);
 	cr_expect(strstr(text, "peer       up, heard 1.0 s ago, 0 to send, 12 unacknowledged "
-			 "(for 1.5 s), lost 0\n"), "%s", text);
+			       "(for 1.5 s), lost 0\n"),
+		  "%s", text);
 	cr_expect(strstr(text, "link       sync0 UDP running, active\n"), "%s", text);
 	cr_expect(strstr(text, "commit     1 min ago: 5 created"), "%s", text);
-	cr_expect(strstr(text, "error: oops (3 times)\n") || strstr(text, "ERROR: oops (3 times)\n"),
+	cr_expect(strstr(text, "error: oops (3 times)\n") ||
+			  strstr(text, "ERROR: oops (3 times)\n"),
 		  "%s", text);
 	cr_expect_not(b.cut);
 }
@@ -169,13 +187,13 @@ Test(status, json_of_all_reports)
 	static struct stats_link most[32];
 	static struct sinks_line lines[SINKS_RECENT];
 	void (*const reports[])(struct jsonw *, const struct stats_view *) = {
-		stats_json_network, stats_json_cache, stats_json_runtime, stats_json_link,
-		stats_json_queue,
+		stats_json_network, stats_json_cache, stats_json_runtime,
+		stats_json_link,    stats_json_queue,
 	};
 	struct jsonw j;
 	json_t *got;
 
-	memset(&st, 0x07, sizeof(st));         /* large, but sums are still what the other reader takes */
+	memset(&st, 0x07, sizeof(st)); /* large, but sums are still what the other reader takes */
 	st.role = ROLE_BACKUP;
 	st.npeers = ENGINE_PEERS;
 	st.commit_running = st.resync_due = true;
@@ -185,8 +203,10 @@ Test(status, json_of_all_reports)
 		st.peer[i].resync_pending = true;
 	}
 	for (int i = 0; i < 32; i++)
-		most[i] = (struct stats_link){ .kind = STATS_LINK_TCP, .device = "abcdefghijklmno",
-					       .peer = "abcdefghijklmno", .bytes_in = INT64_MAX,
+		most[i] = (struct stats_link){ .kind = STATS_LINK_TCP,
+					       .device = "abcdefghijklmno",
+					       .peer = "abcdefghijklmno",
+					       .bytes_in = INT64_MAX,
 					       .bytes_out = INT64_MAX };
 	for (int i = 0; i < SINKS_RECENT; i++) {
 		memset(lines[i].text, '\x01', sizeof(lines[i].text) - 1);
@@ -232,36 +252,50 @@ Test(status, json_figures)
 	in = json_object_get(json_object_get(got, "caches"), "internal");
 	cr_expect_eq(json_integer_value(json_object_get(in, "active")), 7);
 	cr_expect_eq(json_integer_value(json_object_get(in, "create_failed")), 7);
-	cr_expect_eq(json_integer_value(json_object_get(json_object_get(got, "messages"),
-							"malformed")), 7);
+	cr_expect_eq(json_integer_value(
+			     json_object_get(json_object_get(got, "messages"), "malformed")),
+		     7);
 	json_decref(got);
 }
 
 /* Each counter under its name: of many alike one is soon taken for the other. */
 Test(status, json_runtime)
 {
-	static const struct { const char *part, *key; json_int_t want; } figures[] = {
-		{ "kernel", "events_unknown", 1 },      { "kernel", "events_failed", 2 },
-		{ "kernel", "dump_unknown", 3 },        { "kernel", "buffer_bytes", 4 },
-		{ "kernel", "operations", 5 },          { "kernel", "operations_failed", 6 },
-		{ "kernel", "operations_refused", 7 },  { "kernel", "labels_lost", 8 },
-		{ "kernel", "foreign_messages", 9 },    { "control", "read_failed", 10 },
-		{ "control", "unknown_requests", 11 },  { "log", "lines_lost", 12 },
+	static const struct {
+		const char *part, *key;
+		json_int_t want;
+	} figures[] = {
+		{ "kernel", "events_unknown", 1 },     { "kernel", "events_failed", 2 },
+		{ "kernel", "dump_unknown", 3 },       { "kernel", "buffer_bytes", 4 },
+		{ "kernel", "operations", 5 },         { "kernel", "operations_failed", 6 },
+		{ "kernel", "operations_refused", 7 }, { "kernel", "labels_lost", 8 },
+		{ "kernel", "foreign_messages", 9 },   { "control", "read_failed", 10 },
+		{ "control", "unknown_requests", 11 }, { "log", "lines_lost", 12 },
 	};
 	struct jsonw j = jsonw_to(&b);
 	json_t *got;
 
 	stats.runtime = (struct stats_runtime){
-		.events_unknown = 1, .events_failed = 2, .dump_unknown = 3, .buffer = 4,
-		.ops = 5, .ops_failed = 6, .ops_refused = 7, .labels_lost = 8, .foreign = 9,
-		.read_failed = 10, .unknown_requests = 11, .log_lost = 12,
+		.events_unknown = 1,
+		.events_failed = 2,
+		.dump_unknown = 3,
+		.buffer = 4,
+		.ops = 5,
+		.ops_failed = 6,
+		.ops_refused = 7,
+		.labels_lost = 8,
+		.foreign = 9,
+		.read_failed = 10,
+		.unknown_requests = 11,
+		.log_lost = 12,
 	};
 	stats_json_runtime(&j, &stats);
 	got = json_loads(text, 0, NULL);
 	cr_assert(got, "%s", text);
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		cr_expect_eq(json_integer_value(json_object_get(json_object_get(got, figures[i].part),
-								figures[i].key)),
+		cr_expect_eq(json_integer_value(
+				     json_object_get(json_object_get(got, figures[i].part),
+						     figures[i].key)),
 			     figures[i].want, "%s", figures[i].key);
 	json_decref(got);
 }

@@ -238,7 +238,7 @@ Test(ftfw, control_messages_for_the_old_numbering_do_not_reach_the_new)
 	tick_t now = settle(REPL_CURES_ALL);
 	uint32_t n;
 
-	rig_data(&g, now, 510, 0, 1);              /* a gap: ACK and NACK wait */
+	rig_data(&g, now, 510, 0, 1); /* a gap: ACK and NACK wait */
 	rig_data(&g, now, 90000000, H, 1);
 	n = said(now);
 	for (uint32_t i = 0; i < n; i++)
@@ -421,13 +421,22 @@ Test(ftfw, bad_headers_change_nothing)
 		uint8_t type, flags;
 		uint32_t from, to;
 	} bad[] = {
-		{ 6, 0, 0, 0 }, { 9, 0, 0, 0 }, { 11, 0, 0, 0 }, { 15, 0, 0, 0 },
+		{ 6, 0, 0, 0 },
+		{ 9, 0, 0, 0 },
+		{ 11, 0, 0, 0 },
+		{ 15, 0, 0, 0 },
 		{ WIRE_CONTROL, 0, 0, 0 },
-		{ WIRE_CONTROL, 0x01, 0, 0 }, { WIRE_CONTROL, 0x80, 0, 0 },
-		{ WIRE_CONTROL, H, 0, 0 }, { WIRE_CONTROL, HB, 0, 0 },
-		{ 0, WIRE_F_ACK, 0, 0 }, { 0, 0x01, 0, 0 }, { 0, 0x80, 0, 0 },
-		{ 1, WIRE_F_RESYNC, 0, 0 }, { 2, WIRE_F_ALIVE, 0, 0 },
-		{ WIRE_CONTROL, WIRE_F_ACK, 10, 5 }, { WIRE_CONTROL, WIRE_F_NACK, 10, 5 },
+		{ WIRE_CONTROL, 0x01, 0, 0 },
+		{ WIRE_CONTROL, 0x80, 0, 0 },
+		{ WIRE_CONTROL, H, 0, 0 },
+		{ WIRE_CONTROL, HB, 0, 0 },
+		{ 0, WIRE_F_ACK, 0, 0 },
+		{ 0, 0x01, 0, 0 },
+		{ 0, 0x80, 0, 0 },
+		{ 1, WIRE_F_RESYNC, 0, 0 },
+		{ 2, WIRE_F_ALIVE, 0, 0 },
+		{ WIRE_CONTROL, WIRE_F_ACK, 10, 5 },
+		{ WIRE_CONTROL, WIRE_F_NACK, 10, 5 },
 	};
 	tick_t now = settle(REPL_CURES_ALL);
 

@@ -15,7 +15,7 @@
 #define MEMORY (1u << 18)
 
 struct memory {
-	uint64_t seq[MEMORY];            /* 2^32 + number, 0: free */
+	uint64_t seq[MEMORY]; /* 2^32 + number, 0: free */
 };
 
 static uint32_t any_seq(struct rng *rng, const struct repl_stats *st)
@@ -177,8 +177,7 @@ Test(fuzz, a_pair_gets_over_noise, .timeout = 300)
 			for (int i = 0; i < 500; i++)
 				if (w->n[k].own[i].version && !w->n[k].own[i].dead)
 					cr_assert_eq(w->n[!k].view[i], w->n[k].own[i].version,
-						     "seed %lu object %d",
-						     (unsigned long)seed, i);
+						     "seed %lu object %d", (unsigned long)seed, i);
 		rig_check(&w->n[0]);
 		rig_check(&w->n[1]);
 		pair_fini(w);

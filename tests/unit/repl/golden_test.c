@@ -19,7 +19,8 @@ static json_t *load(const char *name)
 	size_t i;
 
 	cr_assert_not_null(all, "%s", err.text);
-	json_array_foreach(json_object_get(all, "sessions"), i, s) {
+	json_array_foreach(json_object_get(all, "sessions"), i, s)
+	{
 		if (strcmp(json_string_value(json_object_get(s, "name")), name) == 0) {
 			json_incref(s);
 			json_decref(all);
@@ -50,7 +51,7 @@ static bool by(const json_t *step, const char *who)
 /* One recorded message. */
 struct line {
 	struct wire_msg m;
-	uint32_t port;           /* of a data message: the port that tells them apart */
+	uint32_t port; /* of a data message: the port that tells them apart */
 	bool lost;
 	tick_t at;
 };
@@ -76,8 +77,8 @@ static uint32_t port_of(const struct wire_msg *m)
 		const uint8_t *a = m->body + i;
 
 		if (a[0] == 0 && a[1] == 8 && a[2] == 0 && a[3] == 3)
-			return a[4] == 0xc3 && a[5] == 0x50 ? (uint32_t)(a[6] << 8 | a[7])
-							    : (uint32_t)(a[4] << 8 | a[5]);
+			return a[4] == 0xc3 && a[5] == 0x50 ? (uint32_t)(a[6] << 8 | a[7]) :
+							      (uint32_t)(a[4] << 8 | a[5]);
 	}
 	return 0;
 }
@@ -108,7 +109,7 @@ struct script {
 	tick_t now;
 	struct packet out[256];
 	size_t head, tail;
-	uint32_t nacks;          /* sent so far: gaps */
+	uint32_t nacks; /* sent so far: gaps */
 };
 
 static void collect(struct script *s)
@@ -160,7 +161,11 @@ static void expect(struct script *s, const struct line *l)
 static void hear(struct script *s, const struct line *l)
 {
 	const struct packet p = {
-		.h = l->m.h, .from = l->m.from, .to = l->m.to, .obj = l->port, .version = 1,
+		.h = l->m.h,
+		.from = l->m.from,
+		.to = l->m.to,
+		.obj = l->port,
+		.version = 1,
 	};
 
 	rig_input(&s->g, s->now, &p);
@@ -188,7 +193,8 @@ static void check_window(const struct script *s, const json_t *step)
 	json_t *e;
 	size_t i;
 
-	json_array_foreach(entries, i, e) {
+	json_array_foreach(entries, i, e)
+	{
 		const char *text = json_string_value(e);
 		struct repl_send el;
 
@@ -237,7 +243,8 @@ static void play(const char *name, uint32_t first, tick_t start)
 	s->g.limit = 64;
 	s->g.walk_dead = true;
 	s->g.walk_down = true;
-	json_array_foreach(json_object_get(session, "steps"), i, step) {
+	json_array_foreach(json_object_get(session, "steps"), i, step)
+	{
 		const size_t n = by(step, "note") ? 0 : messages(step, lines, 64);
 
 		/* Its timers are a few ms late, ours are exact. */
@@ -279,9 +286,9 @@ struct record {
 };
 
 struct recovery {
-	struct record by[2];     /* what A and B said */
+	struct record by[2]; /* what A and B said */
 	bool exact;
-	bool sent[RIG_OBJECTS];  /* the first transmission is through */
+	bool sent[RIG_OBJECTS]; /* the first transmission is through */
 };
 
 /* Objects of A are ports 20000..20029 and 21000..21059: numbers 0.. here. */
@@ -295,7 +302,8 @@ static void load_recovery(struct recovery *v)
 	json_t *session = load("ftfw-start-resync-loss-recovery"), *step;
 	size_t i;
 
-	json_array_foreach(json_object_get(session, "steps"), i, step) {
+	json_array_foreach(json_object_get(session, "steps"), i, step)
+	{
 		struct record *rec = &v->by[by(step, "B")];
 
 		rec->n += messages(step, rec->line + rec->n, LINES - rec->n);
@@ -365,7 +373,7 @@ static struct pair *run_recovery(struct recovery *v, uint32_t cures)
 	w->now = 0;
 	rig_init(&w->n[0], &a, w->now);
 	w->n[0].limit = 90;
-	rig_init(&w->n[1], &b, SEC(20));             /* not there yet */
+	rig_init(&w->n[1], &b, SEC(20)); /* not there yet */
 	w->cut[1] = true;
 	for (size_t i = 0; i < v->by[0].n; i++) {
 		const struct line *l = &v->by[0].line[i];

@@ -102,8 +102,7 @@ Test(notrack, takes_what_the_reference_takes)
 	cr_assert_eq(rig_data(&g, SEC(10), 2, WIRE_F_GREETING, 1), REPL_DATA);
 	cr_assert_eq(rig_control(&g, SEC(10), 3, WIRE_F_ALIVE, 0, 0), REPL_HANDLED);
 	cr_assert_eq(rig_control(&g, SEC(10), 4, WIRE_F_ALIVE | 0x81, 0, 0), REPL_HANDLED);
-	cr_assert_eq(rig_control(&g, SEC(10), 5, WIRE_F_RESYNC | WIRE_F_HELLO, 0, 0),
-		     REPL_HANDLED);
+	cr_assert_eq(rig_control(&g, SEC(10), 5, WIRE_F_RESYNC | WIRE_F_HELLO, 0, 0), REPL_HANDLED);
 	cr_assert_eq(rig_control(&g, SEC(10), 6, WIRE_F_ACK, 1, 2), REPL_BAD);
 	cr_assert_eq(rig_control(&g, SEC(10), 6, WIRE_F_NACK, 1, 2), REPL_BAD);
 	cr_assert_eq(rig_control(&g, SEC(10), 6, WIRE_F_HELLO, 0, 0), REPL_BAD);

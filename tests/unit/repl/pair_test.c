@@ -170,7 +170,7 @@ Test(pair, converges_after_restarts, .timeout = 300)
 /* ---- start ---- */
 
 struct loss {
-	uint32_t objects;        /* first transmissions seen */
+	uint32_t objects; /* first transmissions seen */
 	bool sent[RIG_OBJECTS];
 };
 
@@ -244,7 +244,7 @@ Test(pair, w5_a_restarted_node_gets_all_back_without_asking)
 	for (uint32_t i = 0; i < 3000; i++)
 		rig_load(&w->n[0], i);
 	pair_run(w, SEC(20));
-	b.first_seq = 2010;              /* as a clock in seconds would */
+	b.first_seq = 2010; /* as a clock in seconds would */
 	pair_restart(w, 1, &b);
 	pair_run(w, SEC(25));
 	cr_assert(pair_equal(w));

@@ -9,7 +9,7 @@
 #define HB WIRE_F_HELLO_BACK
 
 extern struct rig g;
-extern struct packet out[RIG_OBJECTS + 64];      /* what was said last */
+extern struct packet out[RIG_OBJECTS + 64]; /* what was said last */
 
 void start(uint32_t cures);
 void stop(void);

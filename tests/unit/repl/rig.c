@@ -167,8 +167,8 @@ enum repl_verdict rig_data(struct rig *g, tick_t now, uint32_t seq, uint8_t flag
 	return rig_input(g, now, &p);
 }
 
-enum repl_verdict rig_control(struct rig *g, tick_t now, uint32_t seq, uint8_t flags,
-			      uint32_t from, uint32_t to)
+enum repl_verdict rig_control(struct rig *g, tick_t now, uint32_t seq, uint8_t flags, uint32_t from,
+			      uint32_t to)
 {
 	const struct packet p = {
 		.h = { .version = WIRE_VERSION, .type = WIRE_CONTROL, .flags = flags, .seq = seq },

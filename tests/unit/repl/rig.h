@@ -13,8 +13,8 @@
 #include "repl/repl.h"
 
 #define RIG_OBJECTS 4096
-#define MS(n)  ((n) * TICK_MSEC)
-#define SEC(n) ((n) * TICK_SEC)
+#define MS(n)       ((n)*TICK_MSEC)
+#define SEC(n)      ((n)*TICK_SEC)
 
 struct packet {
 	struct wire_header h;
@@ -25,19 +25,19 @@ struct packet {
 
 struct rig_object {
 	uint32_t slot;
-	uint32_t version;        /* 0: does not exist */
-	bool dead;               /* waits for its destroy to be taken */
+	uint32_t version; /* 0: does not exist */
+	bool dead;        /* waits for its destroy to be taken */
 };
 
 struct rig {
 	struct repl *r;
 	struct rig_object own[RIG_OBJECTS];
-	uint32_t view[RIG_OBJECTS];      /* the peer's objects as received */
-	uint32_t walk, limit;            /* bulk: where it is, objects there are */
+	uint32_t view[RIG_OBJECTS]; /* the peer's objects as received */
+	uint32_t walk, limit;       /* bulk: where it is, objects there are */
 	bool walking;
-	bool walk_dead;                  /* a bulk names dead objects too, as the reference's */
-	bool walk_down;                  /* from the highest number down */
-	uint32_t data, done, bulks;      /* received, finished, walks begun */
+	bool walk_dead;             /* a bulk names dead objects too, as the reference's */
+	bool walk_down;             /* from the highest number down */
+	uint32_t data, done, bulks; /* received, finished, walks begun */
 };
 
 /* Parameters of an FT-FW session that starts at "first" with these cures. */
@@ -63,8 +63,8 @@ enum repl_verdict rig_input(struct rig *g, tick_t now, const struct packet *p);
 
 /* A message from a scripted peer. */
 enum repl_verdict rig_data(struct rig *g, tick_t now, uint32_t seq, uint8_t flags, uint32_t obj);
-enum repl_verdict rig_control(struct rig *g, tick_t now, uint32_t seq, uint8_t flags,
-			      uint32_t from, uint32_t to);
+enum repl_verdict rig_control(struct rig *g, tick_t now, uint32_t seq, uint8_t flags, uint32_t from,
+			      uint32_t to);
 
 struct repl_stats rig_stats(const struct rig *g);
 
@@ -73,8 +73,8 @@ void rig_check(const struct rig *g);
 
 /* ---- pair ---- */
 
-#define PIPE_MAX  1024                   /* datagrams on the way */
-#define DGRAM_MAX 28                     /* messages in one */
+#define PIPE_MAX  1024 /* datagrams on the way */
+#define DGRAM_MAX 28   /* messages in one */
 
 struct datagram {
 	uint8_t dest;
@@ -90,15 +90,15 @@ struct pair {
 	struct datagram *store;          /* PIPE_MAX of them, so that nothing is allocated later */
 	struct datagram *pipe[PIPE_MAX]; /* those on the way, then the free ones */
 	uint32_t in_pipe;
-	uint32_t loss, dup;              /* per cent of the datagrams */
+	uint32_t loss, dup; /* per cent of the datagrams */
 	tick_t delay, jitter;
-	uint32_t dgram_max;              /* messages per datagram */
-	bool cut[2];                     /* nothing reaches this node */
+	uint32_t dgram_max; /* messages per datagram */
+	bool cut[2];        /* nothing reaches this node */
 	/* For tests that look at each message on its way to "dest"; true: lose it. */
 	bool (*filter)(struct pair *w, uint8_t dest, const struct packet *p);
 	void *arg;
 	uint64_t sent[2], dgrams[2];
-	uint64_t trace;                  /* hash of all that was delivered */
+	uint64_t trace; /* hash of all that was delivered */
 };
 
 void pair_init(struct pair *w, const struct repl_params *a, const struct repl_params *b,

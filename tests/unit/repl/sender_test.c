@@ -100,7 +100,7 @@ Test(sender, revived_object_is_not_done)
 	rig_destroy(&g, 1);
 	said(now);
 	ack_all(now, 503);
-	rig_change(&g, 1);                 /* acknowledged, but not collected yet */
+	rig_change(&g, 1); /* acknowledged, but not collected yet */
 	cr_assert_not(repl_done(g.r, &o));
 	cr_assert_eq(said(now), 1);
 	cr_assert_not(out[0].final);
@@ -275,7 +275,7 @@ Test(sender, own_acks_do_not_fill_the_window)
 	rig_change(&g, 0);
 	said(now);
 	rig_control(&g, now, 500, WIRE_F_ACK | HB, 1000, 1000);
-	pass(now + SEC(2));              /* the bulk that follows the greeting */
+	pass(now + SEC(2)); /* the bulk that follows the greeting */
 	now += SEC(2);
 	ack_all(now, 501);
 	pass(now + MS(1500));

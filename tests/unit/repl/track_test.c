@@ -4,8 +4,8 @@
 #include "repl/repl.h"
 #include "../../../src/repl/track.h"
 
-#define MS(n)  ((n) * TICK_MSEC)
-#define SEC(n) ((n) * TICK_SEC)
+#define MS(n)  ((n)*TICK_MSEC)
+#define SEC(n) ((n)*TICK_SEC)
 
 static struct track t;
 static struct track_result res;
@@ -221,7 +221,8 @@ Test(track, w2_a_run_of_late_messages_is_the_peer)
 	plain(100);
 	cr_assert_not(plain(1000000000), "alone it is a stray");
 	cr_assert(plain(1000000003), "two are believed");
-	cr_assert(res.stuck && res.reset && res.fresh && !res.gap, "but not that so many were lost");
+	cr_assert(res.stuck && res.reset && res.fresh && !res.gap,
+		  "but not that so many were lost");
 	for (uint32_t n = 101; n < 106; n++) {
 		now += SEC(1);
 		cr_assert_not(plain(n), "%u", n);

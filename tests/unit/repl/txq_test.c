@@ -17,7 +17,7 @@ Test(txq, both_kinds_leave_in_the_order_they_came)
 	uint32_t h[4];
 
 	txq_init(&q);
-	q.order = 0xfffffffe;            /* over the wrap */
+	q.order = 0xfffffffe; /* over the wrap */
 	h[0] = object(0);
 	h[1] = txq_add_control(&q, WIRE_F_ACK, 1, 2);
 	h[2] = object(1);

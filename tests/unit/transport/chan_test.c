@@ -146,7 +146,7 @@ Test(chan, a_changed_mtu_is_taken_over)
 /* Too late to refuse it: it is said, once, and whole messages still fit. */
 Test(chan, w18_an_mtu_that_falls_too_low)
 {
-	static const char *const mtus[] = {"399", "68", "20", "300"};
+	static const char *const mtus[] = { "399", "68", "20", "300" };
 	struct chan_params p = udp_params("127.0.0.1", "127.0.0.2", 3780);
 	struct captured log;
 	struct chan *c;
@@ -163,7 +163,7 @@ Test(chan, w18_an_mtu_that_falls_too_low)
 		cr_assert_eq(chan_payload(c), CHAN_PAYLOAD_MIN, "MTU %s", mtus[i]);
 	}
 	cr_assert_str_eq(log.text, "ERROR: link lo: MTU 399 is below 400, too small for a message: "
-			 "used only while there is no other link\n");
+				   "used only while there is no other link\n");
 	ip("link set lo mtu 1500");
 	chan_check(c);
 	cr_assert_not(chan_too_small(c));
@@ -196,7 +196,7 @@ Test(chan, state_of_the_interface)
 Test(chan, names)
 {
 	char text[CHAN_ADDR_TEXT];
-	struct chan_addr a = addr_of("fd01::2"), none = {0};
+	struct chan_addr a = addr_of("fd01::2"), none = { 0 };
 
 	chan_addr_text(&a, text);
 	cr_assert_str_eq(text, "fd01::2");

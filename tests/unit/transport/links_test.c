@@ -14,7 +14,7 @@ struct node {
 	struct links *links;
 	struct loop *loop;
 	size_t got;
-	char trace[256];             /* "0:text " per datagram */
+	char trace[256]; /* "0:text " per datagram */
 	struct captured log;
 };
 
@@ -167,10 +167,10 @@ Test(links, one_that_cannot_open_closes_all)
 /* ---- interfaces, in a namespace of their own ---- */
 
 /* A turn ends with waiting, so one that only runs a timer must not wait. */
-#define AWAIT(n, condition) \
-	while (!(condition)) { \
+#define AWAIT(n, condition)                  \
+	while (!(condition)) {               \
 		loop_once((n)->loop, false); \
-		poll(NULL, 0, 1); \
+		poll(NULL, 0, 1);            \
 	}
 
 /* Links over v0/v1 and w0/w1, both ends here: IPv6 with a scope keeps them apart. */
@@ -235,7 +235,7 @@ Test(links, a_link_that_is_back_is_used_again, .timeout = 60)
 
 	own_network();
 	two_wires(&a, &b);
-	ip("link set v1 down");                  /* the other end: no carrier here */
+	ip("link set v1 down"); /* the other end: no carrier here */
 	AWAIT(&a, links_current(a.links) == 1);
 	ip("link set v1 up");
 	start = clock_now();
@@ -251,18 +251,18 @@ Test(links, on_the_way_back_all_goes_twice, .timeout = 60)
 
 	own_network();
 	two_wires(&a, &b);
-	links_set_peer(a.links, &(struct links_peer){.silence = 3 * TICK_SEC});
+	links_set_peer(a.links, &(struct links_peer){ .silence = 3 * TICK_SEC });
 	ip("link set v1 down");
 	AWAIT(&a, links_current(a.links) == 1);
 	ip("link set v1 up");
-	ip("addr add fe80::b/64 dev v1 nodad");  /* it lost that */
+	ip("addr add fe80::b/64 dev v1 nodad"); /* it lost that */
 	AWAIT(&a, (links_heard(a.links, 1), links_current(a.links) == 0));
 	put(&a, "state");
 	links_flush(a.links);
 	AWAIT(&b, b.got == 2);
 	cr_assert(strstr(b.trace, "0:state "), "%s", b.trace);
 	cr_assert(strstr(b.trace, "1:state "), "%s", b.trace);
-	AWAIT(&a, links_current(a.links) == 1);  /* in vain */
+	AWAIT(&a, links_current(a.links) == 1); /* in vain */
 	put(&a, "more");
 	links_flush(a.links);
 	AWAIT(&b, b.got == 3);
@@ -326,7 +326,7 @@ Test(links, silence_is_a_reason_to_move, .timeout = 60)
 	tick_t start = clock_now();
 
 	open_nodes(&a, &b, 2, 100);
-	links_set_peer(a.links, &(struct links_peer){.silence = TICK_SEC});
+	links_set_peer(a.links, &(struct links_peer){ .silence = TICK_SEC });
 	AWAIT(&a, links_current(a.links) == 1);
 	cr_assert_gt(clock_now() - start, 900 * TICK_MSEC);
 	close_nodes(&a, &b);

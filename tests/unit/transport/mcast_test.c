@@ -52,7 +52,7 @@ Test(mcast, ipv6_reaches_the_group)
 
 	own_network();
 	veth_pair();
-	ip("addr add fe80::a/64 dev v0 nodad");  /* lo has no route for IPv6 groups */
+	ip("addr add fe80::a/64 dev v0 nodad"); /* lo has no route for IPv6 groups */
 	a = open_group("ff02::1:3780", "v0");
 	b = open_group("ff02::1:3780", "v1");
 	send_text(a, "to all");
@@ -97,7 +97,7 @@ Test(mcast, interface_of_another_name)
 	chan_close(b);
 }
 
-Test(mcast, w1_unicast_is_not_heard)          /* W1 */
+Test(mcast, w1_unicast_is_not_heard) /* W1 */
 {
 	struct chan *c;
 	int fd;

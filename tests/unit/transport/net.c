@@ -19,7 +19,7 @@
 
 struct chan_addr addr_of(const char *text)
 {
-	struct chan_addr a = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
+	struct chan_addr a = { .family = strchr(text, ':') ? AF_INET6 : AF_INET };
 
 	cr_assert_eq(inet_pton(a.family, text, a.b), 1, "%s", text);
 	return a;
@@ -132,8 +132,11 @@ struct chan_params tcp_params(const char *local, const char *peer, uint16_t port
 struct chan_params udp_params(const char *local, const char *peer, uint16_t port)
 {
 	struct chan_params p = {
-		.kind = CHAN_UDP, .interface = "lo", .local = addr_of(local),
-		.peer = addr_of(peer), .port = port,
+		.kind = CHAN_UDP,
+		.interface = "lo",
+		.local = addr_of(local),
+		.peer = addr_of(peer),
+		.port = port,
 	};
 
 	return p;
@@ -141,7 +144,7 @@ struct chan_params udp_params(const char *local, const char *peer, uint16_t port
 
 struct chan_params group_params(const char *group, uint16_t port, const char *interface)
 {
-	struct chan_params p = {.kind = CHAN_MCAST, .local = addr_of(group), .port = port};
+	struct chan_params p = { .kind = CHAN_MCAST, .local = addr_of(group), .port = port };
 
 	snprintf(p.interface, sizeof(p.interface), "%s", interface);
 	return p;
@@ -149,7 +152,7 @@ struct chan_params group_params(const char *group, uint16_t port, const char *in
 
 static bool poll_in(int fd, int ms)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, ms) == 1;
 }
@@ -177,7 +180,7 @@ void send_text(struct chan *c, const char *text)
 
 void own_network(void)
 {
-	struct ifreq r = {.ifr_name = "lo"};
+	struct ifreq r = { .ifr_name = "lo" };
 	int fd;
 
 	if (unshare(CLONE_NEWNET) < 0)
@@ -201,12 +204,13 @@ void ip(const char *args)
 
 static enum chan_status status_of(int fd, const char *interface)
 {
-	struct ifreq r = {0};
+	struct ifreq r = { 0 };
 
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", interface);
 	cr_assert_eq(ioctl(fd, SIOCGIFFLAGS, &r), 0);
-	return !(r.ifr_flags & IFF_UP) ? CHAN_DOWN :
-	       r.ifr_flags & IFF_RUNNING ? CHAN_RUNNING : CHAN_NO_CARRIER;
+	return !(r.ifr_flags & IFF_UP)   ? CHAN_DOWN :
+	       r.ifr_flags & IFF_RUNNING ? CHAN_RUNNING :
+					   CHAN_NO_CARRIER;
 }
 
 void wait_status(const char *interface, enum chan_status want)
@@ -214,8 +218,7 @@ void wait_status(const char *interface, enum chan_status want)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), turns = 0;
 
 	for (; status_of(fd, interface) != want; turns++) {
-		cr_assert_lt(turns, 1000, "%s does not get %s", interface,
-			     chan_status_name(want));
+		cr_assert_lt(turns, 1000, "%s does not get %s", interface, chan_status_name(want));
 		poll(NULL, 0, 10);
 	}
 	close(fd);
@@ -239,7 +242,7 @@ void far_side(bool go)
 /* Else the system would see from the source address that they come in the wrong way. */
 static void no_path_filter(void)
 {
-	static const char *const names[] = {"all", "default"};
+	static const char *const names[] = { "all", "default" };
 	char path[64];
 
 	for (size_t i = 0; i < 2; i++) {
@@ -258,9 +261,10 @@ static void wire(const char *name, char end)
 {
 	char cmd[160];
 
-	snprintf(cmd, sizeof(cmd), "link add %s0 address 02:00:00:00:0%c:01 type veth peer name %s1 "
-		 "address 02:00:00:00:0%c:02 netns /proc/%d/fd/%d", name, end, name, end,
-		 (int)getpid(), there);
+	snprintf(cmd, sizeof(cmd),
+		 "link add %s0 address 02:00:00:00:0%c:01 type veth peer name %s1 "
+		 "address 02:00:00:00:0%c:02 netns /proc/%d/fd/%d",
+		 name, end, name, end, (int)getpid(), there);
 	ip(cmd);
 	snprintf(cmd, sizeof(cmd), "link set %s0 up", name);
 	ip(cmd);
@@ -313,5 +317,5 @@ static void keep(void *ctx, enum log_level level, const char *line)
 void capture(struct captured *c)
 {
 	c->text[0] = 0;
-	c->log = (struct log){.emit = keep, .ctx = c, .max = LOG_LVL_DEBUG};
+	c->log = (struct log){ .emit = keep, .ctx = c, .max = LOG_LVL_DEBUG };
 }

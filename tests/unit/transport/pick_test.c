@@ -10,7 +10,7 @@
 
 TestSuite(pick, .timeout = 120);
 
-#define S TICK_SEC
+#define S  TICK_SEC
 #define MS TICK_MSEC
 
 static struct pick start(size_t n, tick_t silence)
@@ -179,7 +179,7 @@ Test(pick, returns_without_witness_where_peers_may_be_silent)
 
 /* ---- two nodes ---- */
 
-#define LINKS 3
+#define LINKS  3
 #define FLIGHT 64
 
 struct msg {
@@ -191,8 +191,8 @@ struct msg {
 struct world {
 	struct rng rng;
 	struct pick node[2];
-	bool simple[2];              /* knows rules 1 and 2 only */
-	bool carries[LINKS][2];      /* in the direction of node 0, 1 */
+	bool simple[2];         /* knows rules 1 and 2 only */
+	bool carries[LINKS][2]; /* in the direction of node 0, 1 */
 	tick_t now, say[2];
 	struct msg flight[FLIGHT];
 	size_t n;
@@ -203,7 +203,7 @@ static void emit(struct world *w, int from, size_t link, tick_t at)
 {
 	if (!w->carries[link][!from] || w->n == FLIGHT)
 		return;
-	w->flight[w->n++] = (struct msg){.at = at, .link = link, .to = !from};
+	w->flight[w->n++] = (struct msg){ .at = at, .link = link, .to = !from };
 }
 
 static void say(struct world *w, int i)
@@ -245,8 +245,7 @@ static void step(struct world *w)
 	for (int i = 0; i < 2; i++) {
 		if (w->simple[i] || pick_deadline(&w->node[i]) > at)
 			continue;
-		w->now = w->now > pick_deadline(&w->node[i]) ? w->now :
-			 pick_deadline(&w->node[i]);
+		w->now = w->now > pick_deadline(&w->node[i]) ? w->now : pick_deadline(&w->node[i]);
 		w->moves += pick_tick(&w->node[i], w->now) != PICK_STAYS;
 		return;
 	}
@@ -303,8 +302,7 @@ static bool served(const struct world *w, int i)
 {
 	const size_t twice = w->simple[i] ? PICK_NONE : pick_double(&w->node[i]);
 
-	return w->carries[w->node[i].current][!i] ||
-	       (twice != PICK_NONE && w->carries[twice][!i]);
+	return w->carries[w->node[i].current][!i] || (twice != PICK_NONE && w->carries[twice][!i]);
 }
 
 /* One of them tries to return, or has just given that up while the other follows. */

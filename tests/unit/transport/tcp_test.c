@@ -28,8 +28,8 @@ struct side {
 	struct loop *loop;
 	struct captured log;
 	uint16_t port;
-	size_t got;                  /* bytes */
-	char text[512];              /* what came, with a "|" where the epoch changed */
+	size_t got;     /* bytes */
+	char text[512]; /* what came, with a "|" where the epoch changed */
 	uint32_t epoch;
 };
 
@@ -79,10 +79,10 @@ static struct chan_stats stats(struct side *s)
 
 /* Turns of our loop until the condition holds; the suite's time limit ends a wait in vain. */
 /* A turn ends with waiting, so one that only runs a timer must not wait. */
-#define AWAIT(s, condition) \
-	while (!(condition)) { \
+#define AWAIT(s, condition)                  \
+	while (!(condition)) {               \
 		loop_once((s)->loop, false); \
-		poll(NULL, 0, 1); \
+		poll(NULL, 0, 1);            \
 	}
 
 static void put(struct side *s, const void *data, size_t len)
@@ -135,7 +135,7 @@ Test(tcp, ipv6)
 	int lis, fd;
 
 	lis = tcp_listener("::1", port, 0);
-	close(lis);                      /* one address, so we talk to ourselves */
+	close(lis); /* one address, so we talk to ourselves */
 	open_side(&a, "::1", "::1", port);
 	AWAIT(&a, stats(&a).client && stats(&a).server);
 	put(&a, "loop", 4);
@@ -272,7 +272,7 @@ Test(tcp, w20_partial_writes_go_on_where_they_stopped)
 	cr_assert_eq(stats(&a).dropped, 0, "a slow reader makes us wait, not lose");
 	cr_assert_neq(stats(&a).bytes_out % BATCH, 0, "not in the middle of a batch");
 	for (; n < 3000; n = fill_up(&a, n)) {
-		want = 3 * BATCH + n % 777;                     /* at odd places */
+		want = 3 * BATCH + n % 777; /* at odd places */
 		read_all(&a, fd, buf + a.got, want);
 		a.got += want;
 	}
@@ -458,7 +458,7 @@ Test(tcp, w21_input_without_sense_is_closed)
 	expect_closed(fd);
 	cr_assert_eq(stats(&a).errors_in, 2, "the reset, and the end");
 	cr_assert_not(stats(&a).server);
-	chan_reset_input(links_chan(a.links, 0));        /* nothing there: nothing happens */
+	chan_reset_input(links_chan(a.links, 0)); /* nothing there: nothing happens */
 	close(fd);
 	fd = tcp_connected(PEER, US, a.port);
 	say_tcp(fd, "sense");
@@ -599,7 +599,7 @@ Test(tcp, w22_the_peers_second_connection)
 	AWAIT(&a, stats(&a).accepted == 2);
 	say_tcp(one, "first ");
 	AWAIT(&a, a.got == 6);
-	close(two);                              /* somebody only looked: no reason to change */
+	close(two); /* somebody only looked: no reason to change */
 	for (int i = 0; i < 5; i++)
 		loop_once(a.loop, false);
 	say_tcp(one, "goes on ");

@@ -163,7 +163,7 @@ Test(udp, an_interrupted_call_is_repeated)
 
 Test(udp, errors_cost_one_datagram_each)
 {
-	static const int errs[] = {ENOBUFS, ECONNREFUSED, ENETUNREACH, EPERM, ENETDOWN, EMSGSIZE};
+	static const int errs[] = { ENOBUFS, ECONNREFUSED, ENETUNREACH, EPERM, ENETDOWN, EMSGSIZE };
 	struct chan_msg v[CHAN_BATCH];
 	struct chan_stats st;
 	struct pair t;
@@ -233,7 +233,8 @@ Test(udp, w1_strangers_are_refused)
 	cr_assert_eq(st.foreign, 2);
 	cr_assert_eq(st.packets_in, 1);
 	cr_assert(strstr(t.log.text, "warning: link lo: datagram from 127.0.0.3 refused: "
-			 "not the configured peer"), "%s", t.log.text);
+				     "not the configured peer"),
+		  "%s", t.log.text);
 	close(fd);
 	close_pair(&t);
 }
@@ -298,7 +299,8 @@ Test(udp, the_address_of_another_interface)
 	strcpy(p.interface, "v0");
 	capture(&log);
 	cr_assert_eq(chan_open(&p, &log.log, &c), 0, "%s", log.text);
-	cr_assert(strstr(log.text, "warning: link v0: 127.0.0.1 is an address of another interface"),
+	cr_assert(strstr(log.text,
+			 "warning: link v0: 127.0.0.1 is an address of another interface"),
 		  "%s", log.text);
 	fd = stranger("127.0.0.2");
 	say(fd, "127.0.0.1", p.port, "real", 4);
@@ -432,7 +434,7 @@ Test(udp, ipv6)
 	struct chan *c;
 
 	cr_assert_eq(chan_open(&p, NULL, &c), 0);
-	send_text(c, "six");                    /* peer of itself */
+	send_text(c, "six"); /* peer of itself */
 	cr_assert(readable(chan_recv_fd(c)));
 	cr_assert_eq(chan_recv(c, v, CHAN_BATCH), 1);
 	cr_assert_eq(v[0].len, 3);

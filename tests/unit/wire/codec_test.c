@@ -5,9 +5,9 @@
 #include "base/err.h"
 #include "support.h"
 
-static const struct wire_params params = {.window_scale = true};
+static const struct wire_params params = { .window_scale = true };
 static const struct wire_params plain;
-static const struct wire_params big_endian = {.swapped_be = true};
+static const struct wire_params big_endian = { .swapped_be = true };
 
 /* ---- sizes ---- */
 
@@ -17,27 +17,30 @@ struct size_row {
 };
 
 static const struct size_row flow_sizes[] = {
-	{0, 8, false}, {1, 32, false}, {2, 1, false}, {3, 4, false}, {4, 1, false}, {5, 4, false},
-	{6, 4, false}, {7, 4, false}, {8, 8, false}, {9, 32, false}, {10, 1, false},
-	{11, 4, false}, {12, 4, false}, {13, 4, false}, {14, 2, false}, {15, 2, false},
-	{16, 24, false}, {17, 1, false}, {18, 4, false}, {19, 4, false}, {20, 1, false},
-	{21, 1, false}, {22, 1, false}, {23, 1, false}, {24, 2, false}, {25, 1, false},
-	{26, 1, false}, {27, 12, true}, {28, 1024, true}, {29, 16, false}, {30, 16, false},
-	{31, 12, false}, {32, 2, false},
+	{ 0, 8, false },    { 1, 32, false },  { 2, 1, false },   { 3, 4, false },
+	{ 4, 1, false },    { 5, 4, false },   { 6, 4, false },   { 7, 4, false },
+	{ 8, 8, false },    { 9, 32, false },  { 10, 1, false },  { 11, 4, false },
+	{ 12, 4, false },   { 13, 4, false },  { 14, 2, false },  { 15, 2, false },
+	{ 16, 24, false },  { 17, 1, false },  { 18, 4, false },  { 19, 4, false },
+	{ 20, 1, false },   { 21, 1, false },  { 22, 1, false },  { 23, 1, false },
+	{ 24, 2, false },   { 25, 1, false },  { 26, 1, false },  { 27, 12, true },
+	{ 28, 1024, true }, { 29, 16, false }, { 30, 16, false }, { 31, 12, false },
+	{ 32, 2, false },
 };
 
 static const struct size_row expect_sizes[] = {
-	{0, 8, false}, {1, 32, false}, {2, 1, false}, {3, 4, false}, {4, 8, false}, {5, 32, false},
-	{6, 1, false}, {7, 4, false}, {8, 8, false}, {9, 32, false}, {10, 1, false},
-	{11, 4, false}, {12, 4, false}, {13, 4, false}, {14, 4, false}, {15, 8, false},
-	{16, 4, false}, {17, 1, false}, {18, 4, false}, {19, 12, true}, {20, 28, true},
+	{ 0, 8, false },  { 1, 32, false }, { 2, 1, false },  { 3, 4, false },  { 4, 8, false },
+	{ 5, 32, false }, { 6, 1, false },  { 7, 4, false },  { 8, 8, false },  { 9, 32, false },
+	{ 10, 1, false }, { 11, 4, false }, { 12, 4, false }, { 13, 4, false }, { 14, 4, false },
+	{ 15, 8, false }, { 16, 4, false }, { 17, 1, false }, { 18, 4, false }, { 19, 12, true },
+	{ 20, 28, true },
 };
 
 /* The attribute stands in the middle: at the very end 4 bytes would be trailing garbage. */
 static int decode_sized(bool is_flow, const struct size_row *row, size_t size)
 {
 	uint8_t payload[1200];
-	struct attrs a = {0};
+	struct attrs a = { 0 };
 	struct expect e;
 	struct flow f;
 
@@ -47,7 +50,7 @@ static int decode_sized(bool is_flow, const struct size_row *row, size_t size)
 	attrs_add(&a, row->id, payload, size);
 	attrs_add32(&a, is_flow ? 7 : 13, 1);
 	return is_flow ? wire_flow_decode_any(&params, a.data, a.len, &f) :
-	       wire_expect_decode_any(&params, a.data, a.len, &e);
+			 wire_expect_decode_any(&params, a.data, a.len, &e);
 }
 
 static void check_sizes(bool is_flow, const struct size_row *rows, size_t n)
@@ -66,7 +69,7 @@ static void check_sizes(bool is_flow, const struct size_row *rows, size_t n)
 
 Test(sizes, flow)
 {
-	static const struct size_row unknown = {33, 4, false}, far = {65535, 4, false};
+	static const struct size_row unknown = { 33, 4, false }, far = { 65535, 4, false };
 
 	cr_assert_eq(sizeof(flow_sizes) / sizeof(flow_sizes[0]), 33);
 	check_sizes(true, flow_sizes, 33);
@@ -76,7 +79,7 @@ Test(sizes, flow)
 
 Test(sizes, expect)
 {
-	static const struct size_row unknown = {21, 4, false};
+	static const struct size_row unknown = { 21, 4, false };
 
 	cr_assert_eq(sizeof(expect_sizes) / sizeof(expect_sizes[0]), 21);
 	check_sizes(false, expect_sizes, 21);
@@ -92,7 +95,7 @@ static int decode(const struct attrs *a, struct flow *f)
 
 Test(decode, a_failure_leaves_the_value_alone)
 {
-	struct attrs a = {0};
+	struct attrs a = { 0 };
 	struct flow f, before;
 
 	memset(&f, 0x5a, sizeof(f));
@@ -109,7 +112,7 @@ Test(decode, a_failure_leaves_the_value_alone)
 
 Test(decode, last_one_wins)
 {
-	struct attrs a = {0};
+	struct attrs a = { 0 };
 	struct flow f;
 
 	attrs_add_key(&a, IPP_TCP);
@@ -121,9 +124,9 @@ Test(decode, last_one_wins)
 
 Test(decode, last_family_wins)
 {
-	static const uint8_t v6[32] = {0x20, 1, 0xd, 0xb8};
-	static const uint8_t v4[8] = {192, 0, 2, 1, 192, 0, 2, 2};
-	struct attrs a = {0};
+	static const uint8_t v6[32] = { 0x20, 1, 0xd, 0xb8 };
+	static const uint8_t v4[8] = { 192, 0, 2, 1, 192, 0, 2, 2 };
+	struct attrs a = { 0 };
 	struct flow f;
 
 	attrs_add_key(&a, IPP_TCP);
@@ -139,8 +142,8 @@ Test(decode, last_family_wins)
 
 Test(decode, translations_of_the_other_family_do_not_count)
 {
-	static const uint8_t v6[16] = {0x20, 1, 0xd, 0xb8}, v4[4] = {192, 0, 2, 9};
-	struct attrs a = {0};
+	static const uint8_t v6[16] = { 0x20, 1, 0xd, 0xb8 }, v4[4] = { 192, 0, 2, 9 };
+	struct attrs a = { 0 };
 	struct flow f;
 
 	attrs_add_key(&a, IPP_TCP);
@@ -157,8 +160,8 @@ Test(decode, translations_of_the_other_family_do_not_count)
 
 Test(decode, icmp_type_before_the_addresses)
 {
-	static const uint8_t id[2] = {0xe6, 0x56}, pair[8] = {10, 1, 0, 2, 10, 2, 0, 2};
-	struct attrs a = {0};
+	static const uint8_t id[2] = { 0xe6, 0x56 }, pair[8] = { 10, 1, 0, 2, 10, 2, 0, 2 };
+	struct attrs a = { 0 };
 	struct tuple reply;
 	struct flow f;
 
@@ -176,17 +179,17 @@ Test(decode, icmp_type_before_the_addresses)
 
 Test(decode, stray_attributes_leave_no_trace)
 {
-	static const uint8_t id[2] = {0x34, 0x12};
-	struct attrs a = {0}, b = {0};
+	static const uint8_t id[2] = { 0x34, 0x12 };
+	struct attrs a = { 0 }, b = { 0 };
 	struct flow f, g;
 
 	attrs_add_key(&a, IPP_TCP);
 	attrs_add_key(&b, IPP_TCP);
-	attrs_add(&b, 24, id, 2);       /* ICMP id on TCP */
+	attrs_add(&b, 24, id, 2); /* ICMP id on TCP */
 	attrs_add8(&b, 22, 8);
-	attrs_add8(&b, 17, 3);          /* SCTP state on TCP */
-	attrs_add8(&b, 25, 7);          /* one of two window scales */
-	attrs_add8(&b, 10, 6);          /* a master without addresses */
+	attrs_add8(&b, 17, 3); /* SCTP state on TCP */
+	attrs_add8(&b, 25, 7); /* one of two window scales */
+	attrs_add8(&b, 10, 6); /* a master without addresses */
 	attrs_add32(&b, 18, 1);
 	cr_assert_eq(decode(&a, &f), 0);
 	cr_assert_eq(decode(&b, &g), 0);
@@ -198,7 +201,7 @@ Test(decode, stray_attributes_leave_no_trace)
 
 Test(decode, the_state_of_another_protocol_does_not_count)
 {
-	struct attrs a = {0};
+	struct attrs a = { 0 };
 	struct flow f;
 
 	attrs_add_key(&a, IPP_TCP);
@@ -212,7 +215,7 @@ Test(decode, absurd_values_are_unknown)
 {
 	static const struct {
 		uint8_t proto, state_id, last;
-	} rows[] = {{IPP_TCP, 4, 9}, {IPP_SCTP, 17, 8}, {IPP_DCCP, 20, 7}};
+	} rows[] = { { IPP_TCP, 4, 9 }, { IPP_SCTP, 17, 8 }, { IPP_DCCP, 20, 7 } };
 	struct attrs a;
 	struct flow f;
 
@@ -237,14 +240,15 @@ Test(decode, absurd_values_are_unknown)
 
 static const char *decoded_helper(const void *payload, size_t size, struct flow *f)
 {
-	struct attrs a = {0};
+	struct attrs a = { 0 };
 	uint8_t exact[64];
 
 	attrs_add_key(&a, IPP_TCP);
 	attrs_add(&a, 27, payload, size);
 	memcpy(exact, a.data, a.len);
 	return wire_flow_decode(&params, exact, a.len, f) ? NULL :
-	       f->has & FLOW_HAS_HELPER ? f->helper : "";
+	       f->has & FLOW_HAS_HELPER                   ? f->helper :
+							    "";
 }
 
 Test(decode, names_are_bounded)
@@ -262,8 +266,8 @@ Test(decode, names_are_bounded)
 
 Test(decode, labels_beyond_128_are_dropped)
 {
-	uint8_t words[20] = {0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0xff};
-	struct attrs a = {0};
+	uint8_t words[20] = { 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0xff };
+	struct attrs a = { 0 };
 	struct flow f;
 
 	attrs_add_key(&a, IPP_TCP);
@@ -293,15 +297,22 @@ Test(key, what_each_protocol_needs)
 		uint8_t proto;
 		int without_ports;
 	} rows[] = {
-		{IPP_TCP, CTD_ENOKEY}, {IPP_UDP, CTD_ENOKEY}, {IPP_SCTP, CTD_ENOKEY},
-		{IPP_DCCP, CTD_ENOKEY}, {IPP_ICMP, CTD_ENOKEY}, {IPP_ICMP6, CTD_ENOKEY},
-		{IPP_GRE, 0}, {IPP_UDPLITE, 0}, {50, 0}, {89, 0},
+		{ IPP_TCP, CTD_ENOKEY },
+		{ IPP_UDP, CTD_ENOKEY },
+		{ IPP_SCTP, CTD_ENOKEY },
+		{ IPP_DCCP, CTD_ENOKEY },
+		{ IPP_ICMP, CTD_ENOKEY },
+		{ IPP_ICMP6, CTD_ENOKEY },
+		{ IPP_GRE, 0 },
+		{ IPP_UDPLITE, 0 },
+		{ 50, 0 },
+		{ 89, 0 },
 	};
-	static const uint8_t pair[8] = {192, 0, 2, 1, 198, 51, 100, 1};
+	static const uint8_t pair[8] = { 192, 0, 2, 1, 198, 51, 100, 1 };
 	struct flow f;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct attrs a = {0};
+		struct attrs a = { 0 };
 
 		attrs_add(&a, 0, pair, 8);
 		attrs_add8(&a, 2, rows[i].proto);
@@ -312,7 +323,7 @@ Test(key, what_each_protocol_needs)
 /* A kernel without DCCP sends different left-over bytes each time: one flow all the same. */
 Test(key, stray_dccp_ports_do_not_count)
 {
-	struct attrs a = {0};
+	struct attrs a = { 0 };
 	struct flow f;
 
 	attrs_add_key(&a, IPP_DCCP);
@@ -373,12 +384,20 @@ static void full_flow(struct flow *f)
 {
 	flow_init(f);
 	f->orig = (struct tuple){
-		.src = {{10, 1, 0, 2}}, .dst = {{10, 1, 0, 1}}, .sport = 40003, .dport = 8080,
-		.family = FAM_IP4, .proto = IPP_TCP,
+		.src = { { 10, 1, 0, 2 } },
+		.dst = { { 10, 1, 0, 1 } },
+		.sport = 40003,
+		.dport = 8080,
+		.family = FAM_IP4,
+		.proto = IPP_TCP,
 	};
 	f->reply = (struct tuple){
-		.src = {{10, 2, 0, 2}}, .dst = {{10, 2, 0, 100}}, .sport = 80, .dport = 4660,
-		.family = FAM_IP4, .proto = IPP_TCP,
+		.src = { { 10, 2, 0, 2 } },
+		.dst = { { 10, 2, 0, 100 } },
+		.sport = 80,
+		.dport = 4660,
+		.family = FAM_IP4,
+		.proto = IPP_TCP,
 	};
 	f->master = f->orig;
 	f->status = 0x1be;
@@ -403,12 +422,11 @@ Test(encode, order_of_everything)
 
 Test(encode, params_leave_parts_out)
 {
-	static const struct wire_params no_timeout = {.no_timeout = true};
+	static const struct wire_params no_timeout = { .no_timeout = true };
 	struct flow f;
 
 	full_flow(&f);
-	cr_assert_str_eq(numbers(&plain, &f),
-			 "0 5 2 3 4 6 7 8 10 11 12 13 14 15 16 27 28 31 32 ");
+	cr_assert_str_eq(numbers(&plain, &f), "0 5 2 3 4 6 7 8 10 11 12 13 14 15 16 27 28 31 32 ");
 	cr_assert_str_eq(numbers(&no_timeout, &f),
 			 "0 5 2 3 4 7 8 10 11 12 13 14 15 16 27 28 31 32 ");
 }
@@ -420,19 +438,19 @@ Test(encode, what_is_known_but_not_said)
 	full_flow(&f);
 	f.zone = 0;
 	f.labels[3] = 0;
-	strcpy(f.helper, "abcdefghijkl");       /* 12 characters: a peer would refuse the flow */
-	f.status = 0x0e;                        /* no NAT done */
+	strcpy(f.helper, "abcdefghijkl"); /* 12 characters: a peer would refuse the flow */
+	f.status = 0x0e;                  /* no NAT done */
 	cr_assert_str_eq(numbers(&params, &f), "0 5 2 3 4 25 26 6 7 8 10 11 16 31 ");
 	strcpy(f.helper, "abcdefghijk");
 	f.has &= ~FLOW_HAS_STATE;
 	cr_assert_str_eq(numbers(&params, &f), "0 5 2 3 6 7 8 10 11 16 27 31 ");
-	f.has &= ~FLOW_HAS_STATUS;              /* unknown status: the reply tuple decides */
+	f.has &= ~FLOW_HAS_STATUS; /* unknown status: the reply tuple decides */
 	cr_assert_str_eq(numbers(&params, &f), "0 2 3 6 7 8 10 11 12 13 14 15 16 27 31 ");
 }
 
 Test(encode, protocols_without_ports_on_the_wire)
 {
-	static const uint8_t protos[] = {IPP_GRE, IPP_UDPLITE, 50};
+	static const uint8_t protos[] = { IPP_GRE, IPP_UDPLITE, 50 };
 	struct flow f;
 
 	for (size_t i = 0; i < sizeof(protos); i++) {
@@ -452,7 +470,7 @@ Test(encode, icmp_of_the_kernel_has_no_ports)
 	f.orig.proto = f.reply.proto = IPP_ICMP;
 	f.orig.icmp_type = 8;
 	f.orig.sport = f.orig.dport = 777;
-	f.reply.sport = f.reply.dport = 39776;   /* translated id: cannot be said */
+	f.reply.sport = f.reply.dport = 39776; /* translated id: cannot be said */
 	f.has = FLOW_HAS_REPLY | FLOW_HAS_STATUS | FLOW_HAS_ICMP | FLOW_HAS_TIMEOUT;
 	cr_assert_str_eq(numbers(&params, &f), "0 5 2 22 23 24 6 12 13 ");
 	cr_assert(wire_flow_has_extras(&params, &f));
@@ -473,7 +491,7 @@ Test(encode, dccp_always_states_ports)
 
 /* ---- what version 1 cannot say (W13) ---- */
 
-static const struct wire_params extras = {.extras = true, .window_scale = true};
+static const struct wire_params extras = { .extras = true, .window_scale = true };
 
 /* Encode for one of our own nodes, and decode. */
 static void over_the_wire(const struct flow *f, struct flow *back)
@@ -487,7 +505,7 @@ static void over_the_wire(const struct flow *f, struct flow *back)
 
 Test(extras, w13_keys_and_their_translation_travel)
 {
-	static const uint8_t protos[] = {IPP_GRE, IPP_UDPLITE};
+	static const uint8_t protos[] = { IPP_GRE, IPP_UDPLITE };
 	struct flow f, back;
 	struct tuple want, got;
 
@@ -554,7 +572,7 @@ Test(extras, w13_zones_of_one_direction_and_tcp_flags_travel)
 /* Nobody pays for flags that nobody uses. */
 Test(extras, tcp_flags_go_with_window_tracking_or_when_one_side_closes)
 {
-	static const struct wire_params no_window = {.extras = true};
+	static const struct wire_params no_window = { .extras = true };
 	struct flow f;
 
 	full_flow(&f);
@@ -570,9 +588,9 @@ Test(extras, tcp_flags_go_with_window_tracking_or_when_one_side_closes)
 Test(extras, an_icmp_id_is_not_taken_from_a_port)
 {
 	static const uint8_t body[] = {
-		0, 12, 0, 0, 10, 1, 0, 2, 10, 1, 0, 1, 0, 5, 0, 2, 1, 0, 0, 0,
-		0, 5, 0, 22, 8, 0, 0, 0, 0, 5, 0, 23, 0, 0, 0, 0, 0, 6, 0, 24, 9, 3, 0, 0,
-		0, 6, 0, 14, 0x34, 0x12, 0, 0, 0, 6, 0, 15, 0x34, 0x12, 0, 0,
+		0, 12, 0, 0,  10, 1, 0, 2,  10,   1,    0, 1,  0, 5, 0, 2,  1,    0,    0, 0,
+		0, 5,  0, 22, 8,  0, 0, 0,  0,    5,    0, 23, 0, 0, 0, 0,  0,    6,    0, 24,
+		9, 3,  0, 0,  0,  6, 0, 14, 0x34, 0x12, 0, 0,  0, 6, 0, 15, 0x34, 0x12, 0, 0,
 	};
 	struct flow_nat nat;
 	struct flow f;
@@ -602,8 +620,8 @@ Test(extras, w27_long_helper_names)
 Test(extras, w27_received_names_are_checked)
 {
 	uint8_t body[] = {
-		0, 12, 0, 0, 10, 1, 0, 2, 10, 1, 0, 1, 0, 5, 0, 2, 6, 0, 0, 0,
-		0, 8, 0, 3, 0, 1, 0, 2, 0, 8, 0, 27, 'f', 't', 'p', 'x',
+		0, 12, 0, 0, 10, 1, 0, 2, 10, 1, 0, 1, 0, 5,  0,   2,   6,   0,
+		0, 0,  0, 8, 0,  3, 0, 1, 0,  2, 0, 8, 0, 27, 'f', 't', 'p', 'x',
 	};
 	struct flow f;
 
@@ -626,11 +644,15 @@ Test(encode, w28_byte_order_of_the_odd_three)
 	full_flow(&f);
 	f.has = FLOW_HAS_REPLY | FLOW_HAS_STATUS | FLOW_HAS_PORTS;
 	n = wire_flow_encode(&plain, WIRE_CT_NEW, 0, 1, &f, le, sizeof(le));
-	cr_assert_arr_eq(le + n - 16, ((uint8_t[]){0, 6, 0, 14, 0x34, 0x12, 0, 0,
-						   0, 6, 0, 15, 0x50, 0x00, 0, 0}), 16);
+	cr_assert_arr_eq(le + n - 16,
+			 ((uint8_t[]){ 0, 6, 0, 14, 0x34, 0x12, 0, 0, 0, 6, 0, 15, 0x50, 0x00, 0,
+				       0 }),
+			 16);
 	cr_assert_eq(wire_flow_encode(&big_endian, WIRE_CT_NEW, 0, 1, &f, be, sizeof(be)), n);
-	cr_assert_arr_eq(be + n - 16, ((uint8_t[]){0, 6, 0, 14, 0x12, 0x34, 0, 0,
-						   0, 6, 0, 15, 0x00, 0x50, 0, 0}), 16);
+	cr_assert_arr_eq(be + n - 16,
+			 ((uint8_t[]){ 0, 6, 0, 14, 0x12, 0x34, 0, 0, 0, 6, 0, 15, 0x00, 0x50, 0,
+				       0 }),
+			 16);
 	cr_assert_eq(wire_flow_decode(&big_endian, be + 8, n - 8, &back), 0);
 	cr_assert_eq(back.snat_port, 4660);
 	cr_assert_eq(wire_flow_decode(&plain, be + 8, n - 8, &back), 0);
@@ -646,8 +668,8 @@ Test(encode, header_and_room)
 	full_flow(&f);
 	n = wire_flow_encode(&params, WIRE_CT_UPDATE, WIRE_F_GREETING, 0x01020304, &f, out,
 			     sizeof(out));
-	cr_assert_arr_eq(out, ((uint8_t[]){0x11, 0x60, (uint8_t)(n >> 8), (uint8_t)n, 1, 2, 3, 4}),
-			 8);
+	cr_assert_arr_eq(out,
+			 ((uint8_t[]){ 0x11, 0x60, (uint8_t)(n >> 8), (uint8_t)n, 1, 2, 3, 4 }), 8);
 	for (size_t cap = 0; cap < n; cap++)
 		cr_assert_eq(wire_flow_encode(&params, WIRE_CT_NEW, 0, 1, &f, out, cap), 0);
 	cr_assert_eq(wire_flow_encode(&params, WIRE_CT_NEW, 0, 1, &f, out, n), n);
@@ -660,16 +682,17 @@ Test(encode, expectation_order_and_long_names)
 	size_t n;
 
 	expect_init(&e);
-	e.master = e.tuple = e.mask = e.nat = (struct tuple){.family = FAM_IP6, .proto = IPP_TCP};
+	e.master = e.tuple = e.mask = e.nat = (struct tuple){ .family = FAM_IP6, .proto = IPP_TCP };
 	e.has = 0x3ffff & ~(EXPECT_HAS_ZONE | EXPECT_HAS_ID);
 	strcpy(e.helper, "abcdefghijkl");
 	strcpy(e.fn, "nat-follow-master");
-	n = wire_expect_encode(&(struct wire_params){.no_timeout = true}, WIRE_EXP_NEW, 0, 1, &e,
+	n = wire_expect_encode(&(struct wire_params){ .no_timeout = true }, WIRE_EXP_NEW, 0, 1, &e,
 			       out, sizeof(out));
 	cr_assert_gt(n, 0);
 	cr_assert_eq(wire_expect_decode(&params, out + 8, n - 8, &back), 0);
-	cr_assert_eq(back.has, e.has & ~(EXPECT_HAS_TIMEOUT | EXPECT_HAS_HELPER |
-					 EXPECT_HAS_NAT_ADDR), "IPv6 has no NAT address");
+	cr_assert_eq(back.has,
+		     e.has & ~(EXPECT_HAS_TIMEOUT | EXPECT_HAS_HELPER | EXPECT_HAS_NAT_ADDR),
+		     "IPv6 has no NAT address");
 }
 
 /* The largest messages stay below what every link must carry (W18). */
@@ -702,7 +725,7 @@ Test(extras, zone_and_ipv6_translation_of_an_expectation_travel)
 	size_t n;
 
 	expect_init(&e);
-	e.master = e.tuple = e.mask = (struct tuple){.family = FAM_IP6, .proto = IPP_UDP};
+	e.master = e.tuple = e.mask = (struct tuple){ .family = FAM_IP6, .proto = IPP_UDP };
 	e.nat = e.tuple;
 	e.nat.src.b[15] = 7;
 	e.nat.sport = 5060;
@@ -769,7 +792,7 @@ Test(round_trip, reply_tuple_arrives)
 		f.has |= FLOW_HAS_STATUS;
 		f.status |= CTS_SRC_NAT_DONE | CTS_DST_NAT_DONE;
 		if (f.reply.sport == 0 || f.reply.dport == 0)
-			continue;                /* port 0 means: not translated */
+			continue; /* port 0 means: not translated */
 		n = wire_flow_encode(&params, WIRE_CT_NEW, 0, 1, &f, out, sizeof(out));
 		cr_assert_eq(wire_flow_decode(&params, out + 8, n - 8, &back), 0);
 		flow_reply(&f, &want);

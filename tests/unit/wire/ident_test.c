@@ -7,7 +7,11 @@
 #include "wire/message.h"
 
 static const struct wire_ident sample = {
-	.node = 0x0102030405060708, .life = 0x1112131415161718, .mode = 1, .bulk = 9, .bulk_age = 1234,
+	.node = 0x0102030405060708,
+	.life = 0x1112131415161718,
+	.mode = 1,
+	.bulk = 9,
+	.bulk_age = 1234,
 	.caps = WIRE_CAP_EXTRAS,
 };
 
@@ -36,7 +40,9 @@ Test(ident, no_room_is_no_message)
 {
 	uint8_t buf[64];
 
-	cr_assert_eq(wire_ident_put(buf, WIRE_HDR_LEN + WIRE_IDENT_LEN - 1, WIRE_F_ALIVE, 1, &sample), 0);
+	cr_assert_eq(wire_ident_put(buf, WIRE_HDR_LEN + WIRE_IDENT_LEN - 1, WIRE_F_ALIVE, 1,
+				    &sample),
+		     0);
 }
 
 Test(ident, anything_else_is_not_taken_for_one)

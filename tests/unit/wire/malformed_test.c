@@ -36,11 +36,11 @@ static struct fate judge(const struct bytes *in)
 {
 	uint8_t *exact = malloc(in->len + 1);
 	size_t at = 0, used;
-	struct fate t = {0};
+	struct fate t = { 0 };
 	struct wire_msg m;
 	int rc;
 
-	memmove(exact + 1, in->data, in->len);      /* the end of the block is the end of the data */
+	memmove(exact + 1, in->data, in->len); /* the end of the block is the end of the data */
 	for (; at < in->len; at += used) {
 		rc = wire_message_next(exact + 1 + at, in->len - at, &m, &used);
 		t.version += rc == CTD_EBADVERSION;
@@ -64,9 +64,9 @@ static struct fate judge(const struct bytes *in)
 static const struct {
 	const char *name, *why;
 } stricter[] = {
-	{"no attributes at all", "no key: it would match any later incomplete message"},
-	{"only ports, no address", "no key: addresses are missing"},
-	{"exp no attributes", "no key: master, expected and mask tuple are missing"},
+	{ "no attributes at all", "no key: it would match any later incomplete message" },
+	{ "only ports, no address", "no key: addresses are missing" },
+	{ "exp no attributes", "no key: master, expected and mask tuple are missing" },
 };
 
 static bool is_stricter(const char *name)
@@ -80,9 +80,11 @@ static bool is_stricter(const char *name)
 
 static unsigned int counted(const json_t *row, const char *mode, const char *counter)
 {
-	const json_t *c = json_object_get(
-		json_object_get(json_object_get(json_object_get(row, "result"), mode), "counters"),
-		counter);
+	const json_t *c =
+		json_object_get(json_object_get(json_object_get(json_object_get(row, "result"),
+								mode),
+						"counters"),
+				counter);
 
 	return (unsigned int)json_integer_value(c);
 }
@@ -110,8 +112,7 @@ Test(malformed, the_same_faults_as_the_reference)
 	json_t *root = vectors_load("malformed.json"), *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(root, "datagrams"), i, row)
-		check_row(row);
+	json_array_foreach(json_object_get(root, "datagrams"), i, row) check_row(row);
 	cr_expect_eq(i, 63);
 	json_decref(root);
 }
@@ -123,7 +124,8 @@ static struct fate fate_of(const json_t *rows, const char *name)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		if (!strcmp(json_text(row, "name"), name))
 			found = row;
 	}
@@ -138,30 +140,30 @@ Test(malformed, well_formed_ones_are_accepted)
 		const char *name;
 		unsigned int good;
 	} want[] = {
-		{"good CT_NEW", 1},
-		{"data with HELLO", 1},
-		{"attr header only (4 bytes) at end", 1},
-		{"trailing 4 garbage bytes in message", 1},
-		{"trailing 3 garbage bytes (len not mult of 4)", 1},
-		{"unaligned message followed by a good one", 2},
-		{"nonzero attribute padding", 1},
-		{"last attr without padding (5 bytes)", 1},
-		{"good + bad version + good in one datagram", 2},
-		{"good + len0 + good in one datagram", 1},
-		{"good + 6 stray bytes", 1},
-		{"reverse attribute order", 1},
-		{"duplicate attribute (mark twice)", 1},
-		{"helper name 11 chars", 1},
-		{"helper name not terminated", 1},
-		{"helper empty attr", 1},
-		{"labels 16 bytes", 1},
-		{"labels 1024 bytes", 1},
-		{"labels 6 bytes", 1},
-		{"both ipv4 and ipv6", 1},
-		{"UPD merges: mark only w/ key", 1},
-		{"DEL with key only", 1},
-		{"ALIVE 16 bytes", 1},
-		{"ACK+NACK", 1},
+		{ "good CT_NEW", 1 },
+		{ "data with HELLO", 1 },
+		{ "attr header only (4 bytes) at end", 1 },
+		{ "trailing 4 garbage bytes in message", 1 },
+		{ "trailing 3 garbage bytes (len not mult of 4)", 1 },
+		{ "unaligned message followed by a good one", 2 },
+		{ "nonzero attribute padding", 1 },
+		{ "last attr without padding (5 bytes)", 1 },
+		{ "good + bad version + good in one datagram", 2 },
+		{ "good + len0 + good in one datagram", 1 },
+		{ "good + 6 stray bytes", 1 },
+		{ "reverse attribute order", 1 },
+		{ "duplicate attribute (mark twice)", 1 },
+		{ "helper name 11 chars", 1 },
+		{ "helper name not terminated", 1 },
+		{ "helper empty attr", 1 },
+		{ "labels 16 bytes", 1 },
+		{ "labels 1024 bytes", 1 },
+		{ "labels 6 bytes", 1 },
+		{ "both ipv4 and ipv6", 1 },
+		{ "UPD merges: mark only w/ key", 1 },
+		{ "DEL with key only", 1 },
+		{ "ALIVE 16 bytes", 1 },
+		{ "ACK+NACK", 1 },
 	};
 	json_t *root = vectors_load("malformed.json");
 	const json_t *rows = json_object_get(root, "datagrams");

@@ -14,7 +14,7 @@
 #define ROUNDS 200000
 #define CORPUS 128
 
-static const struct wire_params params = {.window_scale = true};
+static const struct wire_params params = { .window_scale = true };
 
 static struct bytes corpus[CORPUS];
 static size_t ncorpus;
@@ -24,7 +24,8 @@ static void load_corpus(const char *file, const char *list)
 	json_t *root = vectors_load(file), *v;
 	size_t i;
 
-	json_array_foreach(json_object_get(root, list), i, v) {
+	json_array_foreach(json_object_get(root, list), i, v)
+	{
 		cr_assert_lt(ncorpus, CORPUS);
 		bytes_from_hex(&corpus[ncorpus], json_object_get(v, "hex"));
 		if (corpus[ncorpus].len)
@@ -35,7 +36,7 @@ static void load_corpus(const char *file, const char *list)
 
 static void damage(struct rng *r, uint8_t *d, size_t *len)
 {
-	static const uint8_t odd[] = {0, 1, 3, 4, 5, 7, 8, 12, 16, 0x7f, 0x80, 0xfe, 0xff};
+	static const uint8_t odd[] = { 0, 1, 3, 4, 5, 7, 8, 12, 16, 0x7f, 0x80, 0xfe, 0xff };
 	const struct bytes *other = &corpus[rng_below(r, (uint32_t)ncorpus)];
 	size_t at = rng_below(r, (uint32_t)*len), n;
 
@@ -49,12 +50,12 @@ static void damage(struct rng *r, uint8_t *d, size_t *len)
 	case 2:
 		*len = at + 1;
 		break;
-	case 3:                          /* a piece of another one */
+	case 3: /* a piece of another one */
 		n = rng_below(r, (uint32_t)other->len);
 		n = n < *len - at ? n : *len - at;
 		memcpy(d + at, other->data + rng_below(r, (uint32_t)(other->len - n)), n);
 		break;
-	default:                         /* the length of the message or an attribute */
+	default: /* the length of the message or an attribute */
 		at = 4 * (at / 4);
 		if (at + 1 < *len)
 			d[at + (at == 0 ? 3 : 1)] = (uint8_t)rng_u32(r);
@@ -156,7 +157,7 @@ Test(mutate, nothing_breaks, .timeout = 300)
 		memcpy(d, b->data, len);
 		for (uint32_t k = 1 + rng_below(&r, 4); k > 0; k--)
 			damage(&r, d, &len);
-		end = d + b->len - len;          /* reading too far leaves the block */
+		end = d + b->len - len; /* reading too far leaves the block */
 		memmove(end, d, len);
 		good += check_datagram(i, end, len);
 		check_stream(&s, end, len);

@@ -23,7 +23,8 @@ static void join_segments(struct joined *j)
 	tcp = json_object_get(j->root, "tcp");
 	j->messages = json_object_get(tcp, "messages");
 	j->all.len = 0;
-	json_array_foreach(json_object_get(tcp, "segments"), i, seg) {
+	json_array_foreach(json_object_get(tcp, "segments"), i, seg)
+	{
 		struct bytes one;
 
 		bytes_from_hex(&one, json_is_string(seg) ? seg : json_object_get(seg, "hex"));
@@ -47,7 +48,7 @@ static void feed(struct stream *s, const void *data, size_t n)
 /* Take what is whole and compare; returns the number of messages. */
 static size_t drain(struct stream *s, const struct joined *j, size_t *bytes, size_t first)
 {
-	static const struct wire_params params = {.window_scale = true};
+	static const struct wire_params params = { .window_scale = true };
 	uint8_t out[WIRE_MSG_MAX];
 	struct wire_msg m;
 	size_t n = 0;
@@ -56,8 +57,7 @@ static size_t drain(struct stream *s, const struct joined *j, size_t *bytes, siz
 	while ((rc = stream_next(s, &m)) == 1) {
 		const json_t *want = json_array_get(j->messages, first + n++);
 
-		cr_assert_eq(m.h.seq,
-			     (uint32_t)json_integer_value(json_object_get(want, "seq")));
+		cr_assert_eq(m.h.seq, (uint32_t)json_integer_value(json_object_get(want, "seq")));
 		cr_assert_eq(reencode(&params, &m, out, sizeof(out)), m.h.len);
 		cr_assert_arr_eq(out, j->all.data + *bytes, m.h.len);
 		*bytes += m.h.len;
@@ -88,7 +88,7 @@ static void run_split(const struct joined *j, size_t step, struct rng *rng)
 
 Test(stream, any_split_gives_the_same_messages)
 {
-	static const size_t steps[] = {1, 2, 3, 7, 8, 9, 51, 52, 53, 1448, 4096};
+	static const size_t steps[] = { 1, 2, 3, 7, 8, 9, 51, 52, 53, 1448, 4096 };
 	struct joined j;
 	struct rng rng;
 
@@ -120,20 +120,20 @@ struct framing_case {
 };
 
 static const struct framing_case framing_cases[] = {
-	{"half a header", {0x10, 0, 0, 8, 0, 0, 0}, 7, 0},
-	{"header of a longer message", {0x10, 0, 0x02, 0x00}, 8, 0},
-	{"longest of ours", {0x10, 0, 0x02, 0x00}, 20, 0},
-	{"longer than any of ours", {0x10, 0, 0x02, 0x01}, 8, CTD_EBADSIZE},
-	{"60000 bytes forged (W21)", {0x10, 0, 0xea, 0x60}, 8, CTD_EBADSIZE},
-	{"ALIVE may be long", {0x1a, 0x10, 0xea, 0x60}, 8, 0},
-	{"long ACK", {0x1a, 0x08, 0xea, 0x60}, 8, CTD_EBADSIZE},
-	{"length 0", {0x10, 0, 0, 0}, 8, CTD_EBADSIZE},
-	{"length 7", {0x10, 0, 0, 7}, 8, CTD_EBADSIZE},
-	{"ACK without range", {0x1a, 0x08, 0, 8}, 8, CTD_EBADSIZE},
-	{"ACK whose range is under way", {0x1a, 0x08, 0, 16}, 15, 0},
-	{"other version, whole", {0x20, 0, 0, 12}, 12, CTD_EBADVERSION},
-	{"other version, under way", {0x20, 0, 0, 12}, 11, 0},
-	{"other version, absurd", {0x20, 0, 0xff, 0xff}, 8, CTD_EBADSIZE},
+	{ "half a header", { 0x10, 0, 0, 8, 0, 0, 0 }, 7, 0 },
+	{ "header of a longer message", { 0x10, 0, 0x02, 0x00 }, 8, 0 },
+	{ "longest of ours", { 0x10, 0, 0x02, 0x00 }, 20, 0 },
+	{ "longer than any of ours", { 0x10, 0, 0x02, 0x01 }, 8, CTD_EBADSIZE },
+	{ "60000 bytes forged (W21)", { 0x10, 0, 0xea, 0x60 }, 8, CTD_EBADSIZE },
+	{ "ALIVE may be long", { 0x1a, 0x10, 0xea, 0x60 }, 8, 0 },
+	{ "long ACK", { 0x1a, 0x08, 0xea, 0x60 }, 8, CTD_EBADSIZE },
+	{ "length 0", { 0x10, 0, 0, 0 }, 8, CTD_EBADSIZE },
+	{ "length 7", { 0x10, 0, 0, 7 }, 8, CTD_EBADSIZE },
+	{ "ACK without range", { 0x1a, 0x08, 0, 8 }, 8, CTD_EBADSIZE },
+	{ "ACK whose range is under way", { 0x1a, 0x08, 0, 16 }, 15, 0 },
+	{ "other version, whole", { 0x20, 0, 0, 12 }, 12, CTD_EBADVERSION },
+	{ "other version, under way", { 0x20, 0, 0, 12 }, 11, 0 },
+	{ "other version, absurd", { 0x20, 0, 0xff, 0xff }, 8, CTD_EBADSIZE },
 };
 
 Test(stream, framing)
@@ -151,8 +151,8 @@ Test(stream, framing)
 
 Test(stream, lost_framing_stays_lost)
 {
-	static const uint8_t bad[8] = {0x10, 0, 0, 0};
-	static const uint8_t alive[8] = {0x1a, 0x10, 0, 8};
+	static const uint8_t bad[8] = { 0x10, 0, 0, 0 };
+	static const uint8_t alive[8] = { 0x1a, 0x10, 0, 8 };
 	struct stream *s = stream_new();
 	struct wire_msg m;
 
@@ -165,8 +165,8 @@ Test(stream, lost_framing_stays_lost)
 
 Test(stream, goes_on_after_another_version)
 {
-	static const uint8_t two[20] = {0x20, 0, 0, 12, 1, 1, 1, 1, 9, 9, 9, 9,
-					0x1a, 0x10, 0, 8, 0, 0, 0, 5};
+	static const uint8_t two[20] = { 0x20, 0, 0,    12,   1, 1, 1, 1, 9, 9,
+					 9,    9, 0x1a, 0x10, 0, 8, 0, 0, 0, 5 };
 	struct stream *s = stream_new();
 	struct wire_msg m;
 
@@ -180,7 +180,7 @@ Test(stream, goes_on_after_another_version)
 
 Test(stream, the_longest_alive_fits)
 {
-	static uint8_t big[65535] = {0x1a, 0x10, 0xff, 0xff};
+	static uint8_t big[65535] = { 0x1a, 0x10, 0xff, 0xff };
 	struct stream *s = stream_new();
 	struct wire_msg m;
 	size_t cap;

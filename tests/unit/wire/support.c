@@ -71,15 +71,15 @@ void attrs_add8(struct attrs *a, uint16_t id, uint8_t v)
 
 void attrs_add32(struct attrs *a, uint16_t id, uint32_t v)
 {
-	uint8_t be[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+	uint8_t be[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
 
 	attrs_add(a, id, be, 4);
 }
 
 void attrs_add_key(struct attrs *a, uint8_t proto)
 {
-	static const uint8_t pair[8] = {192, 0, 2, 1, 198, 51, 100, 1};
-	static const uint8_t ports[4] = {0x9c, 0x40, 0x00, 0x50};
+	static const uint8_t pair[8] = { 192, 0, 2, 1, 198, 51, 100, 1 };
+	static const uint8_t ports[4] = { 0x9c, 0x40, 0x00, 0x50 };
 
 	attrs_add(a, 0, pair, sizeof(pair));
 	attrs_add8(a, 2, proto);
@@ -95,10 +95,12 @@ size_t reencode(const struct wire_params *p, const struct wire_msg *m, uint8_t *
 	if (h->type == WIRE_CONTROL)
 		return wire_control_put(out, cap, h->flags, h->seq, m->from, m->to);
 	if (h->type <= WIRE_CT_DESTROY)
-		return wire_flow_decode_any(p, m->body, m->body_len, &f) ? 0 :
-		       wire_flow_encode(p, h->type, h->flags, h->seq, &f, out, cap);
-	return wire_expect_decode_any(p, m->body, m->body_len, &e) ? 0 :
-	       wire_expect_encode(p, h->type, h->flags, h->seq, &e, out, cap);
+		return wire_flow_decode_any(p, m->body, m->body_len, &f) ?
+			       0 :
+			       wire_flow_encode(p, h->type, h->flags, h->seq, &f, out, cap);
+	return wire_expect_decode_any(p, m->body, m->body_len, &e) ?
+		       0 :
+		       wire_expect_encode(p, h->type, h->flags, h->seq, &e, out, cap);
 }
 
 /* ---- random objects ---- */
@@ -235,8 +237,8 @@ static void random_extras(struct rng *r, struct flow *f)
 
 void random_flow(struct rng *r, struct flow *f, bool from_kernel)
 {
-	static const uint8_t protos[] = {IPP_TCP, IPP_UDP, IPP_ICMP, IPP_SCTP, IPP_DCCP,
-					 IPP_ICMP6, IPP_GRE, IPP_UDPLITE, 50};
+	static const uint8_t protos[] = { IPP_TCP,   IPP_UDP, IPP_ICMP,    IPP_SCTP, IPP_DCCP,
+					  IPP_ICMP6, IPP_GRE, IPP_UDPLITE, 50 };
 	uint8_t family = coin(r) ? FAM_IP4 : FAM_IP6;
 
 	flow_init(f);
@@ -255,8 +257,8 @@ void random_expect(struct rng *r, struct expect *e)
 	random_tuple(r, &e->master, family, proto);
 	random_tuple(r, &e->tuple, family, proto);
 	random_tuple(r, &e->mask, family, proto);
-	e->has = EXPECT_HAS_MASTER | EXPECT_HAS_TUPLE | EXPECT_HAS_MASK |
-		 EXPECT_HAS_MASTER_PORTS | EXPECT_HAS_PORTS | EXPECT_HAS_MASK_PORTS;
+	e->has = EXPECT_HAS_MASTER | EXPECT_HAS_TUPLE | EXPECT_HAS_MASK | EXPECT_HAS_MASTER_PORTS |
+		 EXPECT_HAS_PORTS | EXPECT_HAS_MASK_PORTS;
 	e->has |= rng_u32(r) & (EXPECT_HAS_TIMEOUT | EXPECT_HAS_FLAGS | EXPECT_HAS_CLASS |
 				EXPECT_HAS_HELPER | EXPECT_HAS_FN);
 	e->timeout = e->has & EXPECT_HAS_TIMEOUT ? rng_u32(r) : 0;
