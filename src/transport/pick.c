@@ -11,7 +11,9 @@
  * 3. Silence: when other links run and nothing was heard on the current one for
  *    a while, the next one is tried. While nothing is heard anywhere (the peer is
  *    down) the patience doubles with each round.
- * 4. Return: a link left by rule 2 or 3, not by rule 1, is "home". When it has
+ * 4. Return: a link left by rule 2 or 3, not by rule 1, is "home"; also one that
+ *    the peer led us away from just before its interface stopped here, for then
+ *    the peer was only the first to notice. When home has
  *    been running for some seconds and the peer is heard on the current link, we
  *    go back and see whether the peer follows (rule 1). Until then everything is
  *    sent on both links, so that a home that runs but does not carry costs
@@ -34,6 +36,7 @@
 #define HOME_QUIET (10 * TICK_SEC) /* when it was left for silence */
 #define HOME_MAX   (300 * TICK_SEC)
 #define ATTEMPT    (2500 * TICK_MSEC) /* a peer says something each second */
+#define NOTICED    (3 * TICK_SEC)     /* both ends of a link see it fail in that time */
 
 void pick_init(struct pick *p, size_t n, size_t first, uint64_t seed, tick_t now)
 {
@@ -49,6 +52,7 @@ void pick_init(struct pick *p, size_t n, size_t first, uint64_t seed, tick_t now
 	p->quiet_from = now;
 	p->home = PICK_NONE;
 	p->from = PICK_NONE;
+	p->led_from = PICK_NONE;
 }
 
 void pick_set_silence(struct pick *p, tick_t silence, tick_t now)
@@ -147,6 +151,10 @@ enum pick_move pick_usable(struct pick *p, size_t i, bool usable, tick_t now)
 	p->link[i].usable = usable;
 	if (usable)
 		return found(p, i, now);
+	if (p->home == PICK_NONE && i == p->led_from && tick_since(now, p->led_at) < NOTICED) {
+		p->home = i; /* as if we had seen it first */
+		p->home_wait = HOME_RUNS;
+	}
 	if (i == p->home && p->from == PICK_NONE)
 		p->home_at = TICK_NEVER;
 	if (i == p->from) { /* no way back: home it is */
@@ -190,6 +198,8 @@ enum pick_move pick_heard(struct pick *p, size_t i, tick_t now)
 	if (p->from != PICK_NONE)
 		p->home_at = tick_add(now, p->home_wait);
 	move(p, i, now);
+	p->led_from = p->last;
+	p->led_at = now;
 	p->hold = tick_add(now, HOLD_MIN + rng_below(&p->rng, HOLD_MORE) * TICK_MSEC);
 	return PICK_HEARD;
 }

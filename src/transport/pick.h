@@ -25,6 +25,8 @@ struct pick {
 	tick_t patience;           /* before silence is a reason to move */
 	size_t tried;              /* links left for silence since anything was heard */
 	tick_t hold;               /* not led away by the peer before */
+	size_t led_from;           /* the link left because the peer used another */
+	tick_t led_at;             /* when */
 	size_t home;               /* the link left although nobody led us away */
 	tick_t home_at, home_wait; /* the next attempt to return, and the pause after it */
 	size_t from;               /* attempt under way: the link used until now */

@@ -63,6 +63,11 @@ def active(node):
     return found[0]
 
 
+def status(node, device):
+    """What `-s link` calls the state of its interface."""
+    return re.search(rf"device={device} status=(\S+)", node.daemon.ok("-s", "link"))[1]
+
+
 def wait_active(lab, device, timeout, nodes=None):
     start = time.monotonic()
     for node in nodes or (lab.a, lab.b):
@@ -190,8 +195,10 @@ def the_link_returns(ctx, transport, binaries=None, **config):
         traffic = busy_pair(ctx, lab, transport, binaries, **config)
         lab.a.ns.ip("link set sync0 down")
         wait_active(lab, "sync1", 5)
-        lab.a.ns.ip("link set sync0 up")
         ours = [node for node in (lab.a, lab.b) if node.daemon.binary == ctx.ctd]
+        for node in ours:       # the peer may have led it there before it saw the failure
+            wait_for(lambda n=node: status(n, "sync0") != "RUNNING", 5, "the failure is seen")
+        lab.a.ns.ip("link set sync0 up")
         lab.note(f"back on sync0 after {wait_active(lab, 'sync0', 40, ours):.2f} s")
         lab.a.ns.ip("link set sync1 down")
         time.sleep(1)

@@ -133,6 +133,32 @@ Test(pick, returns_in_vain)
 	cr_assert_eq(pick_tick(&p, 42 * S), PICK_BACK, "20 s later");
 }
 
+/* The peer saw the failure first, and its messages were faster than ours of the interface. */
+static struct pick led_and_failed(tick_t after)
+{
+	struct pick p = start(2, 3 * S);
+
+	pick_heard(&p, 1, S);
+	cr_assert_eq(p.current, 1);
+	cr_assert_eq(pick_usable(&p, 0, false, S + after), PICK_STAYS);
+	pick_usable(&p, 0, true, 5 * S);
+	for (tick_t t = S + after; t <= 10 * S; t += 500 * MS)
+		pick_heard(&p, 1, t);
+	return p;
+}
+
+Test(pick, returns_although_the_peer_noticed_first)
+{
+	struct pick p = led_and_failed(100 * MS);
+
+	cr_assert_eq(pick_tick(&p, 10 * S - 1), PICK_STAYS);
+	cr_assert_eq(pick_tick(&p, 10 * S), PICK_BACK);
+	cr_assert_eq(p.current, 0);
+	p = led_and_failed(3 * S);
+	cr_assert_eq(p.home, PICK_NONE, "the peer had another reason");
+	cr_assert_eq(pick_tick(&p, 10 * S), PICK_STAYS);
+}
+
 Test(pick, home_fails_during_the_attempt)
 {
 	struct pick p = failed_and_back(7 * S);
