@@ -197,9 +197,9 @@ enum pick_move pick_heard(struct pick *p, size_t i, tick_t now)
 		return PICK_STAYS; /* still on its way, or not followed yet */
 	if (p->from != PICK_NONE)
 		p->home_at = tick_add(now, p->home_wait);
-	move(p, i, now);
-	p->led_from = p->last;
+	p->led_from = i == p->home ? PICK_NONE : p->current; /* none: it leads us back */
 	p->led_at = now;
+	move(p, i, now);
 	p->hold = tick_add(now, HOLD_MIN + rng_below(&p->rng, HOLD_MORE) * TICK_MSEC);
 	return PICK_HEARD;
 }

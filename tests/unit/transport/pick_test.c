@@ -159,6 +159,15 @@ Test(pick, returns_although_the_peer_noticed_first)
 	cr_assert_eq(pick_tick(&p, 10 * S), PICK_STAYS);
 }
 
+Test(pick, what_stood_in_and_fails_as_well_is_not_returned_to)
+{
+	struct pick p = failed_and_back(7 * S);
+
+	cr_assert_eq(pick_heard(&p, 0, 7 * S), PICK_HEARD, "the peer leads us back");
+	pick_usable(&p, 1, false, 8 * S);
+	cr_assert_eq(p.home, PICK_NONE);
+}
+
 Test(pick, home_fails_during_the_attempt)
 {
 	struct pick p = failed_and_back(7 * S);
@@ -349,15 +358,25 @@ static void expect_agreement(struct world *w, uint64_t seed, const char *when)
 		     (unsigned long)seed);
 }
 
-/* Link k fails: both see it, one sees it, nobody sees it, or one direction only is cut. */
+/*
+ * Link k fails: both see it at once, one sooner than the other, one sees it, nobody
+ * sees it, or one direction only is cut.
+ */
+enum { FAIL_BOTH, FAIL_FIRST_0, FAIL_FIRST_1, FAIL_ONLY_0, FAIL_ONLY_1, FAIL_UNSEEN, FAIL_HALF };
+
 static void fail(struct world *w, size_t k, uint32_t how)
 {
-	w->carries[k][0] = how == 4;
+	const int first = how == FAIL_FIRST_1 || how == FAIL_ONLY_1;
+
+	w->carries[k][0] = how == FAIL_HALF;
 	w->carries[k][1] = false;
-	if (how == 0 || how == 1)
-		state(w, 0, k, false);
-	if (how == 0 || how == 2)
-		state(w, 1, k, false);
+	if (how >= FAIL_UNSEEN)
+		return;
+	state(w, first, k, false);
+	if (how == FAIL_FIRST_0 || how == FAIL_FIRST_1)
+		run_for(w, rng_below(&w->rng, 2900) * MS);
+	if (how <= FAIL_FIRST_1)
+		state(w, !first, k, false);
 }
 
 static void repair(struct world *w, size_t k)
@@ -370,6 +389,8 @@ static void repair(struct world *w, size_t k)
 static void history(uint64_t seed, bool simple)
 {
 	struct world w;
+	uint32_t how;
+	bool used;
 	size_t k;
 
 	begin(&w, seed, simple);
@@ -377,8 +398,10 @@ static void history(uint64_t seed, bool simple)
 	expect_agreement(&w, seed, "at start");
 	for (int i = 0; i < 6; i++) {
 		k = rng_below(&w.rng, 4) ? w.node[0].current : rng_below(&w.rng, LINKS);
+		used = k == w.node[0].current;
 		/* The others do not notice that they hear nothing. */
-		fail(&w, k, rng_below(&w.rng, simple ? 4 : 5));
+		how = rng_below(&w.rng, simple ? FAIL_HALF : FAIL_HALF + 1);
+		fail(&w, k, how);
 		/* The patience, an attempt under way, and the way of the messages. */
 		run_for(&w, simple ? 30 * S : 12 * S);
 		expect_agreement(&w, seed, "after a failure");
@@ -392,6 +415,8 @@ static void history(uint64_t seed, bool simple)
 			     w.moves);
 		cr_assert_eq(w.node[0].home, PICK_NONE, "seed %lu", (unsigned long)seed);
 		expect_agreement(&w, seed, "at last");
+		cr_assert(!used || how > FAIL_FIRST_1 || w.node[0].current == k,
+			  "seed %lu: link %zu is not used again", (unsigned long)seed, k);
 	}
 }
 
