@@ -371,7 +371,8 @@ def w11_sip(ctx):
     """It rings, the primary dies, the callee answers, both talk; and on, when the other one dies."""
     with ctx.lab() as lab:
         pair(ctx, lab)
-        with media(lab, "cl", 16000) as near, media(lab, "sv", 17000) as far:
+        with media(lab, "cl", 16000) as near, media(lab, "sv", 17000) as far, \
+                media(lab, "cl", 16001) as near_control, media(lab, "sv", 17001) as far_control:
             callee = Sipp(lab, "sv", "sip_uas", "-i", SERVER4, "-p", "5060")
             listens(lab, ":5060 ")
             caller = Sipp(lab, "cl", "sip_uac", "-i", CLIENT4, "-p", "5060", SERVER4)
@@ -388,10 +389,15 @@ def w11_sip(ctx):
             near.sendto(b"hello", (SERVER4, 17000))
             assert far.recv(100) == b"hello"
             caller.halt()       # not to hang up before the other failover
+            assert not caller.said("BYE sip"), "too late"
             come_back(lab, lab.a)
-            settled(lab, lab.b, lab.a, len(expected(lab.b, "-i")))
+            left = expected(lab.b, "-i")
+            assert left, "nothing is announced any more"
+            settled(lab, lab.b, lab.a, len(left))
             fail_over(lab, lab.b, lab.a)
             assert helped(lab.a, "sip")
+            far_control.sendto(b"report", (OUTSIDE, 16001))
+            assert near_control.recv(100) == b"report", "announced, and not opened yet"
             for sock, to, other in ((near, (SERVER4, 17000), far), (far, (OUTSIDE, 16000), near)):
                 sock.sendto(b"still there", to)
                 assert other.recv(100) == b"still there"

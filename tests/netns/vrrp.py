@@ -12,6 +12,7 @@ import sys
 
 from harness import ROOT, main, test
 from netns import wait_for
+from programs import need
 from scenario import BULK, ECHO, RECOVERY, all_survive, power_loss, start_pair, wait_full_flow
 
 SAMPLES = os.path.join(ROOT, "configs", "keepalived")
@@ -53,7 +54,7 @@ class Keepalived:
         path = self.node.daemon.path
         with open(path("vrrp.out"), "ab") as out:
             self.proc = self.node.ns.start(
-                ["keepalived", "--dont-fork", "--log-console", "--log-detail", "--no-syslog",
+                [need("keepalived"), "--dont-fork", "--log-console", "--log-detail", "--no-syslog",
                  "--vrrp", "--use-file", path("vrrp"), "--pid", path("vrrp.pid"),
                  "--vrrp_pid", path("vrrp.child")], stdout=out, stderr=subprocess.STDOUT)
         return self
@@ -79,7 +80,7 @@ class Keepalived:
 def keepalived_accepts_the_sample(ctx):
     """The shipped file, as it is, on a machine with both interfaces."""
     with ctx.lab() as lab:
-        done = lab.a.ns.run(["keepalived", "--config-test",
+        done = lab.a.ns.run([need("keepalived"), "--config-test",
                              "--use-file", os.path.join(SAMPLES, "keepalived.conf")])
         assert done.returncode == 0 and not done.stdout + done.stderr, done
 
@@ -94,7 +95,7 @@ def keepalived_there_and_back(ctx):
         managers = {}
         for node, priority in ((lab.a, 150), (lab.b, 100)):
             node.ns.nft("insert rule inet fw local ip protocol vrrp accept")
-            managers[node] = Keepalived(ctx, node, priority).start()
+            managers[node] = Keepalived(ctx, node, priority)
 
         def taken(node):
             wait_for(managers[node].holds, NOTICE, f"{node.name} has the addresses", 0.05)
@@ -111,11 +112,13 @@ def keepalived_there_and_back(ctx):
             all_survive(lab, traffic, report)
 
         try:
-            taken(lab.a)
-            assert not managers[lab.b].holds(), "both have the addresses"
+            managers[lab.a].start()
+            taken(lab.a)        # not before that b begins to wait for it
+            managers[lab.b].start()
             traffic = lab.traffic(ECHO, BULK)
             wait_full_flow(traffic)
             lab.wait_in_step()
+            assert not managers[lab.b].holds(), "both have the addresses"
             lost(lab.a, lab.b)
             lab.revive(lab.a)
             lab.a.daemon.restart_after_power_loss()
