@@ -150,8 +150,8 @@ static struct engine *make_engine(struct daemon *d)
 }
 
 /*
- * Read the kernel's table before anybody is served. Events that come meanwhile
- * wait in the socket; what peers and clients ask for is carried out beside it.
+ * Read the kernel's table before anybody is served. Events, and what peers and
+ * clients say meanwhile, wait in their sockets.
  */
 static int load_tables(struct daemon *d)
 {

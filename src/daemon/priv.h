@@ -28,6 +28,7 @@ struct tables {
 	uint32_t own_events; /* of operations since then, at most: to be read beyond the limit */
 	uint64_t events_lost_io;         /* reads that failed for good */
 	struct kernel_dump_stats dumped; /* by all dumps that have ended */
+	uint64_t bad_told;               /* unreadable entries of one dump, as logged */
 	uint64_t dump_failed;
 	uint64_t apply_failed;
 };

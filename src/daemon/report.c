@@ -21,13 +21,14 @@ struct figures {
 static void runtime_stats(const struct daemon *d, struct stats_runtime *r)
 {
 	struct kernel_events_stats ev = { 0 };
-	struct kernel_applier_stats ap;
+	struct kernel_applier_stats ap = { 0 };
 	struct control_sock_stats cs;
 	struct sinks_stats log;
 
 	if (d->tables.events)
 		kernel_events_get_stats(d->tables.events, &ev);
-	kernel_applier_get_stats(d->tables.applier, &ap);
+	if (d->tables.applier)
+		kernel_applier_get_stats(d->tables.applier, &ap);
 	control_sock_get_stats(d->control, &cs);
 	sinks_get_stats(d->sinks, &log);
 	*r = (struct stats_runtime){

@@ -193,9 +193,11 @@ static void dump_close(struct daemon *d)
 	if (!t->dump)
 		return;
 	kernel_dump_get_stats(t->dump, &st);
-	if (st.bad)
+	if (st.bad > t->bad_told) { /* not with every dump */
+		t->bad_told = st.bad;
 		log_warning(d->log, "%" PRIu64 " entries of the kernel's table could not be read",
 			    st.bad);
+	}
 	t->dumped.bad += st.bad;
 	t->dumped.foreign += st.foreign;
 	loop_io_want(d->loop, &t->dump_io, 0);
