@@ -261,8 +261,8 @@ struct engine_stats {
 	bool commit_running;
 	struct commit_stats last_commit;
 	tick_t last_commit_took;
-	tick_t last_commit_at; /* its end; 0: there was none */
-	bool resync_due;       /* events were lost, the kernel is not read yet */
+	tick_t last_commit_at;    /* its end; 0: there was none */
+	const char *resync_after; /* why the kernel will be read again soon, or NULL */
 };
 
 void engine_get_stats(const struct engine *e, struct engine_stats *st);

@@ -114,8 +114,11 @@ void repl_set_limits(struct repl *r, uint32_t ack_window, uint32_t resend_limit)
 void repl_request_resync(struct repl *r);
 void repl_request_bulk(struct repl *r);
 
-/* RESYNC of our own accord: in a second, and the less often the more often it is needed. */
-void repl_resync_later(struct repl *r, tick_t now);
+/*
+ * RESYNC of our own accord: in a second, and the less often the more often it is needed.
+ * False if there is one to come already, or the mode has none.
+ */
+bool repl_resync_later(struct repl *r, tick_t now);
 
 /* ---- bytes in ---- */
 

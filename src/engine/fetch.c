@@ -17,7 +17,7 @@ static void fetch_flow(struct engine *e, tick_t now, cache_ref ref)
 		return;
 	if (e->nfetch == FETCH_MAX) {
 		e->st.fetch_lost++;
-		jobs_read_again(e, now); /* all of them then */
+		jobs_read_again(e, now, "too many questions at a time"); /* all of them then */
 		return;
 	}
 	*flags |= ENTRY_FETCH;

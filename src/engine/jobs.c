@@ -11,7 +11,7 @@
 #include "flow/print.h"
 #include "priv.h"
 
-#define DUMP_RETRY    30u /* s after a failed one, if NetlinkOverrunResync is off */
+#define READ_AGAIN    30u /* s, if NetlinkOverrunResync is off */
 #define COOKIE_COMMIT 1u
 #define COOKIE_FLUSH  2u
 #define COOKIE_FETCH  3u
@@ -159,12 +159,14 @@ void engine_dump_expect(struct engine *e, tick_t now, const struct expect *x)
 	expects_dump(e, now, x, e->dumps[0].purpose == DUMP_OVERRUN);
 }
 
-void jobs_read_again(struct engine *e, tick_t now)
+void jobs_read_again(struct engine *e, tick_t now, const char *why)
 {
-	const uint32_t secs = e->p.overrun_resync ? e->p.overrun_resync : DUMP_RETRY;
+	const uint32_t secs = e->p.overrun_resync ? e->p.overrun_resync : READ_AGAIN;
 
-	if (e->overrun_at == TICK_NEVER)
-		e->overrun_at = tick_add(now, secs * TICK_SEC);
+	if (e->overrun_at != TICK_NEVER)
+		return;
+	e->overrun_at = tick_add(now, secs * TICK_SEC);
+	e->overrun_why = why;
 }
 
 void engine_dump_end(struct engine *e, tick_t now, int err)
@@ -175,7 +177,7 @@ void engine_dump_end(struct engine *e, tick_t now, int err)
 	if (err < 0)
 		log_error(e->p.log, "dump of the kernel table failed: %s", err_text(err));
 	if (err < 0 && e->dumps[0].purpose == DUMP_OVERRUN)
-		jobs_read_again(e, now);
+		jobs_read_again(e, now, "a failed dump");
 	if (e->dumps[0].purpose == DUMP_BULK)
 		transit_bulk_end(e, now, e->dumps[0].expects, err);
 	if (refills(e->dumps[0].purpose)) {
@@ -462,7 +464,8 @@ void engine_kernel_results(struct engine *e, tick_t now, const struct kernel_op 
 
 bool jobs_pending(const struct engine *e)
 {
-	return e->commit || e->deleteq_len || e->nfetch || e->sweeping || view_sweeping(e);
+	return e->commit || e->deleteq_len || e->nfetch || e->sweeping || view_pending(e) ||
+	       has_room_again(e, e->refused, e->flows, e->expects);
 }
 
 static void purge(struct engine *e, tick_t now)
@@ -500,7 +503,7 @@ static void overrun_resync(struct engine *e, tick_t now)
 		e->overrun_at = tick_add(now, TICK_SEC);
 		return;
 	}
-	log_notice(e->p.log, "resync with master conntrack table after lost events");
+	log_notice(e->p.log, "resync with master conntrack table after %s", e->overrun_why);
 	e->st.kernel_resyncs++;
 }
 
@@ -514,9 +517,9 @@ void jobs_tick(struct engine *e, tick_t now)
 {
 	if (now >= e->purge_at)
 		purge(e, now);
-	if (e->refused && has_room(e, e->flows, e->expects)) {
-		e->refused = false;
-		jobs_read_again(e, now);
+	if (has_room_again(e, e->refused, e->flows, e->expects)) {
+		e->refused[OBJ_FLOW] = e->refused[OBJ_EXPECT] = false;
+		jobs_read_again(e, now, "the internal cache was full");
 	}
 	if (now >= e->overrun_at)
 		overrun_resync(e, now);
@@ -539,5 +542,5 @@ void engine_overrun(struct engine *e, tick_t now)
 	if (e->dump_running && e->dumps[0].purpose == DUMP_RESYNC)
 		e->dumps[0].purpose = DUMP_OVERRUN;
 	if (e->p.overrun_resync)
-		jobs_read_again(e, now);
+		jobs_read_again(e, now, "lost events");
 }

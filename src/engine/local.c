@@ -132,9 +132,12 @@ void local_queue_all_done(struct engine *e, tick_t now)
 			gone(e, now, o);
 }
 
-static void note_full(struct engine *e, tick_t now, int err)
+static void note_full(struct engine *e, tick_t now, uint32_t kind, int err)
 {
-	e->refused = true;
+	if (err == CTD_EFULL)
+		e->refused[kind] = true; /* read again when there is room */
+	else
+		jobs_read_again(e, now, "a lack of memory");
 	if (ratelim_ok(&e->full_log, now))
 		log_warning(e->p.log,
 			    "internal cache: %s: new flows are not replicated "
@@ -206,7 +209,7 @@ int local_enter(struct engine *e, tick_t now, uint32_t kind, const void *obj, ca
 		e->count[kind].add_nomem++;
 	else
 		e->count[kind].add_full++;
-	note_full(e, now, err);
+	note_full(e, now, kind, err);
 	return err;
 }
 
@@ -521,7 +524,7 @@ void local_clear(struct engine *e, bool expects)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		repl_forget_all(e->peers[i].repl, kind);
 	cache_clear(*c);
-	e->refused = false;
+	e->refused[kind] = false;
 	e->room[kind] = (struct cache_walk){ 0 };
 	e->partial[kind] = !expects || e->p.expect_sync; /* else nothing fills it again */
 	e->cleared[kind] = true;

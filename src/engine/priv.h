@@ -120,7 +120,7 @@ struct peer {
 	bool catching_up;              /* those that have some are announced once more */
 	struct cache_walk catch_up[2]; /* by object kind */
 	struct resync_view view;
-	bool refused;                /* its cache had no room for something it said */
+	bool refused[2];             /* by kind: its cache had no room for something it said */
 	uint8_t stash[WIRE_MSG_MAX]; /* message that did not fit the last datagram */
 	size_t stash_len;
 };
@@ -140,7 +140,7 @@ struct engine {
 	uint8_t npeers;
 	struct peer peers[ENGINE_PEERS];
 	struct side_counts count[2]; /* internal: flows, expectations */
-	bool refused;                /* the internal cache had no room for something */
+	bool refused[2];             /* by kind: the internal cache had no room for something */
 	bool partial[2];             /* by kind: emptied, and not filled again from the kernel */
 	bool cleared[2];             /* by kind: emptied during the present dump */
 	uint8_t loading;             /* ENTRY_LOADED while the first dump comes in, else 0 */
@@ -189,9 +189,10 @@ struct engine {
 	struct kernel_op *deleteq; /* ring of DELETEQ_MAX, owned, NULL until needed */
 	uint32_t deleteq_head, deleteq_len;
 
-	tick_t purge_at; /* TICK_NEVER: not scheduled */
-	tick_t overrun_at;
-	tick_t poll_at; /* PollSecs; TICK_NEVER: events are told */
+	tick_t purge_at;         /* TICK_NEVER: not scheduled */
+	tick_t overrun_at;       /* the kernel is read again; TICK_NEVER: no reason to */
+	const char *overrun_why; /* the first reason, goes on after "after" */
+	tick_t poll_at;          /* PollSecs; TICK_NEVER: events are told */
 
 	tick_t refresh_at;            /* next step of refresh.c; TICK_NEVER: off */
 	struct cache_walk refresh[2]; /* by object kind */
@@ -206,6 +207,20 @@ struct engine {
 	struct ratelim full_log, ext_full_log, resync_log;
 	struct engine_stats st; /* the counters that live here */
 };
+
+/*
+ * Is it time to ask again for what these caches refused, by kind? Something was, and
+ * where it was a sixteenth of the places is free.
+ */
+static inline bool has_room_again(const struct engine *e, const bool refused[2],
+				  const struct cache *flows, const struct cache *expects)
+{
+	const uint32_t limit = e->p.cache_limit, room = limit / 16 ? limit / 16 : 1;
+
+	return (refused[OBJ_FLOW] || refused[OBJ_EXPECT]) &&
+	       (!refused[OBJ_FLOW] || cache_count(flows) + room <= limit) &&
+	       (!refused[OBJ_EXPECT] || cache_count(expects) + room <= limit);
+}
 
 /* ---- local.c: the internal cache ---- */
 /* Take an entry out of every session and out of the cache. */
@@ -286,15 +301,6 @@ void fetch_after(struct engine *e, tick_t now, cache_ref ref, const struct flow 
 size_t fetch_ops(struct engine *e, struct kernel_op *ops, size_t cap);
 void fetch_result(struct engine *e, tick_t now, const struct kernel_op *op);
 
-/* Is it time to ask again for what a full cache refused? A sixteenth of it is free. */
-static inline bool has_room(const struct engine *e, const struct cache *flows,
-			    const struct cache *expects)
-{
-	const uint32_t limit = e->p.cache_limit, room = limit / 16 ? limit / 16 : 1;
-
-	return cache_count(flows) + room <= limit && cache_count(expects) + room <= limit;
-}
-
 /*
  * Announce an entry as new the next time: what a peer may have got otherwise, or
  * of another flow, is replaced. For what repeats all there is.
@@ -316,10 +322,11 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 /* May attributes that only our own nodes know be sent to it? */
 bool view_takes_extras(const struct peer *p);
 void view_tick(struct engine *e, tick_t now);
+/* Is there something for it to do at once, which no timer of a session tells of? */
+bool view_pending(const struct engine *e);
 /* Report the end of the resync that these peers are about to be asked for. As engine_admin(). */
 int view_await(struct engine *e, uint32_t what, uint64_t tag);
 void view_await_not(struct engine *e, uint64_t tag);
-bool view_sweeping(const struct engine *e);
 
 /* ---- remote.c: peers ---- */
 /* Out of what is held of a peer. What is in the kernel stays: silence is no end. */
@@ -352,8 +359,11 @@ int jobs_commit(struct engine *e, tick_t now, uint32_t what, uint64_t tag);
 void jobs_tick(struct engine *e, tick_t now);
 /* The tables have to be read again, and what differs told; without cache, all of it. */
 int jobs_catch_up(struct engine *e);
-/* The same NetlinkOverrunResync seconds from now, if it is not to be sooner. */
-void jobs_read_again(struct engine *e, tick_t now);
+/*
+ * The same NetlinkOverrunResync seconds from now, if it is not to be sooner, for this
+ * reason: a constant that goes on after "after".
+ */
+void jobs_read_again(struct engine *e, tick_t now, const char *why);
 bool jobs_pending(const struct engine *e);
 
 /* ---- admin.c ---- */

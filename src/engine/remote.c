@@ -47,9 +47,9 @@ static void count_bad(struct peer *p, int err)
 	}
 }
 
-static void note_full(struct engine *e, tick_t now, struct peer *p, int err)
+static void note_full(struct engine *e, tick_t now, struct peer *p, uint32_t kind, int err)
 {
-	p->refused = true;
+	p->refused[kind] |= err == CTD_EFULL;
 	if (ratelim_ok(&e->ext_full_log, now))
 		log_warning(e->p.log,
 			    "external cache%s%s: %s: what the peer tells of more flows is lost "
@@ -89,7 +89,7 @@ static cache_ref store(struct engine *e, tick_t now, struct peer *p, uint32_t ki
 		err = cache_add(c, now, obj, &ref);
 		count_add(n, err);
 		if (err)
-			note_full(e, now, p, err);
+			note_full(e, now, p, kind, err);
 	} else {
 		err = cache_set(c, now, ref, obj);
 		if (err == 0)
@@ -505,7 +505,7 @@ void remote_clear(struct engine *e, bool expects, uint32_t what)
 	for (uint8_t i = 0; i < e->npeers; i++)
 		if (admin_means(what, i)) {
 			cache_clear(expects ? e->peers[i].expects : e->peers[i].flows);
-			e->peers[i].refused = false;
+			e->peers[i].refused[expects ? OBJ_EXPECT : OBJ_FLOW] = false;
 			if (e->peers[i].direct)
 				direct_cleared(e->peers[i].direct, expects);
 		}

@@ -84,7 +84,7 @@ static void gather(const struct engine *e, uint8_t from, uint8_t to, struct engi
 	st->last_commit = e->last_commit;
 	st->last_commit_took = e->last_commit_took;
 	st->last_commit_at = e->last_commit_at;
-	st->resync_due = e->overrun_at != TICK_NEVER;
+	st->resync_after = e->overrun_at == TICK_NEVER ? NULL : e->overrun_why;
 }
 
 void engine_get_stats(const struct engine *e, struct engine_stats *st)

@@ -250,15 +250,24 @@ static void sweep(struct engine *e, struct peer *p)
 			   (unsigned long long)v->swept);
 }
 
-/* What its cache had no room for is asked for when there is some. */
+/*
+ * What its cache had no room for is asked for when there is some. In ALARM all comes
+ * again and again. Others than our own kind may lose part of what they are asked for and
+ * do not say so: the sweep after it could do more harm than what is missing.
+ */
+static bool may_ask_again(const struct engine *e, const struct peer *p)
+{
+	return p->view.known && e->p.repl.mode != REPL_ALARM &&
+	       has_room_again(e, p->refused, p->flows, p->expects);
+}
+
 static void ask_again(struct engine *e, tick_t now, struct peer *p)
 {
-	if (!p->refused || e->p.repl.mode == REPL_ALARM || !has_room(e, p->flows, p->expects))
-		return; /* in ALARM all comes again and again */
-	p->refused = false;
-	repl_resync_later(p->repl, now);
-	log_notice(e->p.log, "the external cache%s%s has room again: asking for what it refused",
-		   peer_word(p, " of peer "), p->name);
+	p->refused[OBJ_FLOW] = p->refused[OBJ_EXPECT] = false;
+	if (repl_resync_later(p->repl, now))
+		log_notice(e->p.log,
+			   "the external cache%s%s has room again: asking for what it refused",
+			   peer_word(p, " of peer "), p->name);
 }
 
 void view_tick(struct engine *e, tick_t now)
@@ -276,14 +285,15 @@ void view_tick(struct engine *e, tick_t now)
 			start_sweep(p, asked);
 		if (p->view.sweeping)
 			sweep(e, p);
-		ask_again(e, now, p);
+		if (may_ask_again(e, p))
+			ask_again(e, now, p);
 	}
 }
 
-bool view_sweeping(const struct engine *e)
+bool view_pending(const struct engine *e)
 {
 	for (uint8_t i = 0; i < e->npeers; i++)
-		if (e->peers[i].view.sweeping)
+		if (e->peers[i].view.sweeping || may_ask_again(e, &e->peers[i]))
 			return true;
 	return false;
 }

@@ -105,8 +105,9 @@ static void check_kernel(struct health *h, const struct status_view *v)
 
 	if (v->events_ended)
 		say(h, HEALTH_CRITICAL, "kernel events cannot be read any more, see the log");
-	if (st->resync_due)
-		say(h, HEALTH_WARNING, "kernel events were lost, the table will be read again");
+	if (st->resync_after)
+		say(h, HEALTH_WARNING, "the kernel's table will be read again after %s",
+		    st->resync_after);
 	if (failed)
 		say(h, HEALTH_WARNING, "%" PRIu64 " entries of the last commit failed", failed);
 }

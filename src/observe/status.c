@@ -172,9 +172,9 @@ static void text_kernel(struct strbuf *b, const struct status_view *v)
 
 	strbuf_addf(b, LABEL "%" PRIu64 " events, %" PRIu64 " overruns, %" PRIu64 " resyncs%s\n",
 		    "kernel", st->events, st->overruns, st->kernel_resyncs,
-		    v->events_ended ? ", EVENTS ENDED" :
-		    st->resync_due  ? ", a resync is due" :
-				      "");
+		    v->events_ended  ? ", EVENTS ENDED" :
+		    st->resync_after ? ", a resync is due" :
+				       "");
 }
 
 static void date_text(time_t when, char out[32])
@@ -277,7 +277,7 @@ static void json_kernel(struct jsonw *j, const struct status_view *v)
 	jsonw_u64(j, "events", st->events);
 	jsonw_u64(j, "overruns", st->overruns);
 	jsonw_u64(j, "resyncs", st->kernel_resyncs);
-	jsonw_bool(j, "resync_due", st->resync_due);
+	jsonw_bool(j, "resync_due", st->resync_after != NULL);
 	jsonw_bool(j, "events_ended", v->events_ended);
 	jsonw_object_end(j);
 }

@@ -222,9 +222,9 @@ void repl_request_resync(struct repl *r)
 		resync_request(r);
 }
 
-void repl_resync_later(struct repl *r, tick_t now)
+bool repl_resync_later(struct repl *r, tick_t now)
 {
-	resync_auto(r, now);
+	return r->p.mode != REPL_ALARM && resync_auto(r, now);
 }
 
 void repl_request_bulk(struct repl *r)

@@ -54,13 +54,15 @@ void resync_request(struct repl *r)
 	queue(r);
 }
 
-void resync_auto(struct repl *r, tick_t now)
+bool resync_auto(struct repl *r, tick_t now)
 {
 	struct resync *rs = &r->rs;
 	const tick_t soon = tick_add(now, AUTO_DELAY);
 
-	if (rs->auto_due == TICK_NEVER)
-		rs->auto_due = soon > rs->auto_next ? soon : rs->auto_next;
+	if (rs->auto_due != TICK_NEVER)
+		return false;
+	rs->auto_due = soon > rs->auto_next ? soon : rs->auto_next;
+	return true;
 }
 
 void resync_sent(struct repl *r, tick_t now, const struct repl_send *s)

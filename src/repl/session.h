@@ -177,7 +177,7 @@ void bulk_check(struct repl *r, tick_t now);
 
 void resync_init(struct resync *rs, bool acked_mode);
 void resync_request(struct repl *r);
-void resync_auto(struct repl *r, tick_t now); /* bounded in rate */
+bool resync_auto(struct repl *r, tick_t now); /* bounded in rate; false: one is due already */
 void resync_sent(struct repl *r, tick_t now, const struct repl_send *s);
 /* A NACK was transmitted: the answer is not over before it is acknowledged. */
 void resync_nacked(struct repl *r, uint32_t seq);

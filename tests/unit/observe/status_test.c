@@ -101,9 +101,11 @@ Test(status, each_problem)
 	st.cache[ECACHE_INTERNAL].objects = 100;
 	cr_expect_str_eq(verdict(), "CRITICAL - the internal cache is full (HashLimit 100)\n");
 	st.cache[ECACHE_INTERNAL].objects = 99;
-	st.resync_due = true;
-	cr_expect(strstr(verdict(), "WARNING - kernel events were lost"), "%s", text);
-	st.resync_due = false;
+	st.resync_after = "lost events";
+	cr_expect(strstr(verdict(),
+			 "WARNING - the kernel's table will be read again after lost events"),
+		  "%s", text);
+	st.resync_after = NULL;
 	st.last_commit.flows_failed = 3;
 	cr_expect(strstr(verdict(), "WARNING - 3 entries of the last commit failed"), "%s", text);
 	st.last_commit.flows_failed = 0;
@@ -126,7 +128,7 @@ Test(status, the_worst_comes_first)
 	struct health h;
 
 	links[0].state = STATS_LINK_NO_CARRIER;
-	st.resync_due = true;
+	st.resync_after = "lost events";
 	st.peer[0].last_heard = 0;
 	cr_expect(strstr(verdict(), "CRITICAL - peer is silent"), "%s", text);
 	cr_expect(strstr(text, ", link sync0 is without carrier"), "%s", text);
@@ -196,7 +198,8 @@ Test(status, json_of_all_reports)
 	memset(&st, 0x07, sizeof(st)); /* large, but sums are still what the other reader takes */
 	st.role = ROLE_BACKUP;
 	st.npeers = ENGINE_PEERS;
-	st.commit_running = st.resync_due = true;
+	st.commit_running = true;
+	st.resync_after = "lost events";
 	for (int i = 0; i < ENGINE_PEERS; i++) {
 		v.peers[i] = "abcdefghijklmno";
 		st.peer[i].heard = st.peer[i].greeted = st.peer[i].bulk_running = true;
