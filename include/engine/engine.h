@@ -143,6 +143,9 @@ void engine_input_bad(struct engine *e, uint8_t peer, int err);
  */
 size_t engine_datagram(struct engine *e, tick_t now, uint8_t peer, uint8_t *buf, size_t cap);
 
+/* A link to the peer has failed, and with it what was under way. The peer is heard on another. */
+void engine_link_failed(struct engine *e, uint8_t peer);
+
 /* ---- operator ---- */
 
 enum admin_cmd {

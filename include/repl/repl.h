@@ -114,6 +114,9 @@ void repl_set_limits(struct repl *r, uint32_t ack_window, uint32_t resend_limit)
 void repl_request_resync(struct repl *r);
 void repl_request_bulk(struct repl *r);
 
+/* Messages to the peer were lost, and it may not notice: tell all if nothing else repeats them. */
+void repl_lost(struct repl *r);
+
 /*
  * RESYNC of our own accord: in a second, and the less often the more often it is needed.
  * False if there is one to come already, or the mode has none.
@@ -148,6 +151,13 @@ bool repl_fresh_peer(struct repl *r);
  * *asked is when the request went out. FT-FW only.
  */
 bool repl_answered(struct repl *r, tick_t *asked);
+
+/*
+ * Does the peer tell of each bulk that is complete when it began (repl_bulk_told())? In
+ * NOTRACK our RESYNC is then repeated until it tells of one that began since.
+ */
+void repl_tells_of_bulks(struct repl *r, bool tells);
+void repl_bulk_told(struct repl *r, tick_t began);
 
 /*
  * Were messages lost for good at or after t? Without acknowledgements nothing

@@ -53,6 +53,7 @@ struct chan_params {
 	bool shared_port;          /* UDP: others receive here too, each from a peer of its own */
 	struct chan *listener;     /* TCP: an open link, of another peer, with the same own port */
 	bool any_interface;        /* accept what came in on other devices too */
+	bool one_of_several;       /* another link may take what this one cannot reach */
 	uint32_t queue_len;        /* datagrams or batches kept unsent, 0 = default */
 };
 
@@ -148,6 +149,13 @@ size_t chan_waiting(const struct chan *c);
  * connection of ours is cut, so that nothing old arrives late.
  */
 void chan_hand_over(struct chan *from, struct chan *to);
+
+/*
+ * One of several links, datagrams: the way to the peer has gone, and what could not
+ * leave waits. True once for each such case; then a chan_flush() drops what still
+ * cannot leave, as it does where there is no other link.
+ */
+bool chan_lost_way(struct chan *c);
 
 /* ---- receiving ---- */
 

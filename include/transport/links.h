@@ -61,6 +61,12 @@ void links_queue(struct links *l, size_t len);
 /* Send what is queued on all links; what the socket does not take waits for it. */
 void links_flush(struct links *l);
 
+/*
+ * True once after a link failed that was in use or was just left, and the peer is heard
+ * again: what was sent on it before that was noticed may not have arrived.
+ */
+bool links_broke(struct links *l);
+
 /* Something valid came in on link i. True if that changes which link is used. */
 bool links_heard(struct links *l, size_t i);
 

@@ -346,6 +346,8 @@ bool peers_turn(struct daemon *d)
 
 			if (!(more & 1u << k))
 				continue;
+			if (links_broke(d->peers[k].links))
+				engine_link_failed(d->engine, k);
 			if (!peer_batch(&d->peers[k], now))
 				more &= ~(1u << k);
 			batches--;

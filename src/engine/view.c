@@ -6,6 +6,7 @@
  * Nodes of our own kind announce the completion in ALIVE; with the reference the
  * ACKs tell (repl_answered()).
  */
+#include <assert.h>
 #include "base/err.h"
 #include "priv.h"
 #include "wire/ident.h"
@@ -196,6 +197,7 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	if (wire_ident_get(m->body, m->body_len, &id) < 0) {
 		v->caps = 0;
 		note_speaker(e, now, p, 0);
+		repl_tells_of_bulks(p->repl, false);
 		return;
 	}
 	if (id.node == e->p.node_id) {
@@ -209,6 +211,9 @@ void view_ident(struct engine *e, tick_t now, uint8_t peer, const struct wire_ms
 	set_caps(e, now, p, id.caps);
 	check_mode(e, p, &id);
 	began = tick_since(now, id.bulk_age * TICK_MSEC);
+	repl_tells_of_bulks(p->repl, !v->several);
+	if (id.bulk)
+		repl_bulk_told(p->repl, began);
 	if (v->several || !id.bulk || id.bulk == v->bulk || began < v->gen_since)
 		return; /* none, known, or not of this generation */
 	v->bulk = id.bulk;
@@ -288,6 +293,14 @@ void view_tick(struct engine *e, tick_t now)
 		if (may_ask_again(e, p))
 			ask_again(e, now, p);
 	}
+}
+
+/* Our own kind sees the gap in the numbers and asks, for what it also has too much. */
+void engine_link_failed(struct engine *e, uint8_t peer)
+{
+	assert(peer < e->npeers);
+	if (!e->peers[peer].view.known)
+		repl_lost(e->peers[peer].repl);
 }
 
 bool view_pending(const struct engine *e)

@@ -22,7 +22,7 @@ static enum repl_verdict notrack_input(struct repl *r, tick_t now, const struct 
 	}
 	r->fresh = r->fresh || fresh;
 	session_heard(r, now);
-	resync_heard(r);
+	resync_heard(r, now, data);
 	if (data)
 		return REPL_DATA;
 	if (resync) {

@@ -233,6 +233,12 @@ void repl_request_bulk(struct repl *r)
 		bulk_want(r);
 }
 
+void repl_lost(struct repl *r)
+{
+	if (r->p.mode == REPL_NOTRACK)
+		bulk_want(r);
+}
+
 /* ---- bytes and time ---- */
 
 enum repl_verdict repl_input(struct repl *r, tick_t now, const struct wire_msg *m)

@@ -2,7 +2,8 @@
 /*
  * Our RESYNC: asking the peer for everything. The reference asks once and, if
  * nobody listens, never again. Here it is repeated until answered: by an ACK of
- * its number, or, without acknowledgements, by anything heard. A peer that
+ * its number; without acknowledgements by the word of a bulk that began since, if
+ * the peer tells of its bulks, else by anything heard. A peer that
  * speaks but acknowledges late must not be made to send all it has over and
  * over; to it the request is repeated seldom, and once it went out without HELLO
  * its loss shows as a gap that the peer asks for itself.
@@ -116,10 +117,29 @@ bool repl_answered(struct repl *r, tick_t *asked)
 	return true;
 }
 
-void resync_heard(struct repl *r)
+void resync_heard(struct repl *r, tick_t now, bool data)
 {
-	if (r->rs.out)
-		r->rs.pending = false;
+	struct resync *rs = &r->rs;
+
+	if (!rs->out)
+		return;
+	if (!rs->by_word)
+		rs->pending = false;
+	else if (data)
+		rs->data_at = now;
+}
+
+void repl_tells_of_bulks(struct repl *r, bool tells)
+{
+	r->rs.by_word = tells && r->p.mode == REPL_NOTRACK;
+}
+
+void repl_bulk_told(struct repl *r, tick_t began)
+{
+	struct resync *rs = &r->rs;
+
+	if (rs->by_word && rs->out && began >= rs->at)
+		rs->pending = false;
 }
 
 /* When to ask again if nothing changes. */
@@ -129,6 +149,8 @@ static tick_t again_at(const struct resync *rs)
 		return rs->at;
 	if (!rs->heard)
 		return tick_add(rs->at, REPEAT);
+	if (rs->by_word) /* not while it may be answering */
+		return tick_add(rs->at > rs->data_at ? rs->at : rs->data_at, REPEAT_HEARD);
 	return tick_add(rs->at, rs->greeted ? REPEAT_SURE : REPEAT_HEARD);
 }
 

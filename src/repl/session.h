@@ -67,6 +67,8 @@ struct resync {
 	uint32_t end_seq;   /* an ACK of this number of ours ends the answer */
 	tick_t answered;    /* it ended then, to be believed after a rest; or TICK_NEVER */
 	bool rested;        /* for repl_answered() */
+	bool by_word;       /* the peer tells of its bulks: nothing else is an answer */
+	tick_t data_at;     /* data came then, perhaps of a bulk under way */
 	tick_t auto_due;    /* a request of our own accord */
 	tick_t auto_next;   /* not before this */
 	tick_t auto_gap;
@@ -182,7 +184,7 @@ void resync_sent(struct repl *r, tick_t now, const struct repl_send *s);
 /* A NACK was transmitted: the answer is not over before it is acknowledged. */
 void resync_nacked(struct repl *r, uint32_t seq);
 void resync_acked(struct repl *r, tick_t now, uint32_t from, uint32_t to);
-void resync_heard(struct repl *r); /* without acknowledgements */
+void resync_heard(struct repl *r, tick_t now, bool data); /* without acknowledgements */
 void resync_tick(struct repl *r, tick_t now);
 tick_t resync_deadline(const struct repl *r);
 

@@ -393,6 +393,15 @@ void chan_hand_over(struct chan *from, struct chan *to)
 	chan_flush(to);
 }
 
+bool chan_lost_way(struct chan *c)
+{
+	const bool lost = c->lost_way;
+
+	c->may_drop = lost;
+	c->lost_way = false;
+	return lost;
+}
+
 /* ---- receiving, reports ---- */
 
 size_t chan_recv(struct chan *c, struct chan_msg *v, size_t max)

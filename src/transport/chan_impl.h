@@ -48,6 +48,8 @@ struct chan {
 	int ifindex;                /* the same; multicast: where the group is joined */
 	int arrival;                /* what comes in elsewhere is refused; 0: nothing is */
 	bool too_small;             /* the MTU, since the link was opened */
+	bool lost_way;              /* see chan_lost_way() */
+	bool may_drop;              /* it was told of that */
 	size_t payload;             /* bytes per datagram now */
 	struct sockaddr_storage to; /* where datagrams go */
 	socklen_t to_len;

@@ -120,12 +120,19 @@ static void drop_first(struct chan *c, int err)
 	batchq_pop(&c->q, 1);
 }
 
+/* Errors of the way there, which may have gone with the interface. */
+static bool is_of_the_way(int err)
+{
+	return err == ENETDOWN || err == ENETUNREACH || err == EHOSTUNREACH || err == ENODEV ||
+	       err == ENXIO || err == EADDRNOTAVAIL;
+}
+
 void dgram_send(struct chan *c)
 {
 	struct mmsghdr v[CHAN_BATCH];
 	struct iovec iov[CHAN_BATCH];
 
-	while (c->q.used > 0) {
+	while (c->q.used > 0 && !c->lost_way) {
 		size_t n = fill_batch(c, v, iov);
 		int sent = sendmmsg(c->fd[CHAN_OUT], v, (unsigned int)n, 0);
 
@@ -134,6 +141,9 @@ void dgram_send(struct chan *c)
 		if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
 		if (sent <= 0) {
+			c->lost_way = c->p.one_of_several && !c->may_drop && is_of_the_way(errno);
+			if (c->lost_way)
+				return;
 			drop_first(c, errno);
 			continue;
 		}

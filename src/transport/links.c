@@ -47,6 +47,7 @@ static_assert(LINKS_MAX <= PICK_MAX, "links to choose from");
 int links_open(const struct chan_params *p, size_t n, const struct log *log, struct links **out)
 {
 	const tick_t now = clock_now();
+	struct chan_params one;
 	struct links *l;
 	size_t first = 0;
 	int rc;
@@ -60,7 +61,9 @@ int links_open(const struct chan_params *p, size_t n, const struct log *log, str
 	l->look_at = TICK_NEVER;
 	for (; l->n < n; l->n++) {
 		assert(p[l->n].kind == p[0].kind);
-		rc = chan_open(&p[l->n], log, &l->link[l->n].chan);
+		one = p[l->n];
+		one.one_of_several = n > 1;
+		rc = chan_open(&one, log, &l->link[l->n].chan);
 		if (rc) {
 			links_close(l);
 			return rc;
@@ -210,6 +213,28 @@ static void look(struct links *l, tick_t now)
 	l->look_at = whole && l->ifmon ? TICK_NEVER : tick_add(now, RETRY);
 }
 
+/*
+ * What cannot leave any more goes on another link if the interface is to blame, which
+ * may not have been told yet, and is dropped if not.
+ */
+static void settle(struct links *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct chan *c = l->link[i].chan;
+
+		if (!chan_lost_way(c))
+			continue;
+		look(l, clock_now());
+		chan_flush(c);
+		(void)chan_lost_way(c);
+	}
+}
+
+bool links_broke(struct links *l)
+{
+	return pick_broke(&l->pick);
+}
+
 bool links_heard(struct links *l, size_t i)
 {
 	enum pick_move why;
@@ -252,6 +277,7 @@ static void on_timer(void *ctx)
 		look(l, now);
 	if (l->n > 1)
 		carry_out(l, pick_tick(&l->pick, now));
+	settle(l);
 	arm(l);
 }
 
@@ -273,6 +299,7 @@ static void on_ready(struct link *k, enum chan_slot slot, unsigned int ready)
 	else
 		chan_ready(k->chan, slot, ready);
 	learn_ready(k->all);
+	settle(k->all);
 	arm(k->all);
 }
 
@@ -405,5 +432,6 @@ void links_flush(struct links *l)
 		if (chan_waiting(c))
 			chan_flush(c);
 	}
+	settle(l);
 	arm(l);
 }

@@ -116,6 +116,7 @@ static enum pick_move lost(struct pick *p, tick_t now)
 {
 	size_t to;
 
+	p->failed = true;
 	if (p->from != PICK_NONE) {
 		attempt_failed(p, now);
 		p->home_at = TICK_NEVER; /* not before it runs again */
@@ -154,6 +155,7 @@ enum pick_move pick_usable(struct pick *p, size_t i, bool usable, tick_t now)
 	if (p->home == PICK_NONE && i == p->led_from && tick_since(now, p->led_at) < NOTICED) {
 		p->home = i; /* as if we had seen it first */
 		p->home_wait = HOME_RUNS;
+		p->failed = true;
 	}
 	if (i == p->home && p->from == PICK_NONE)
 		p->home_at = TICK_NEVER;
@@ -189,6 +191,8 @@ enum pick_move pick_heard(struct pick *p, size_t i, tick_t now)
 
 	p->patience = p->silence;
 	p->tried = 0;
+	p->broke |= p->failed;
+	p->failed = false;
 	if (i == p->current) {
 		heard_here(p, now);
 		return PICK_STAYS;
@@ -229,6 +233,7 @@ tick_t pick_deadline(const struct pick *p)
 
 static enum pick_move silent(struct pick *p, tick_t now)
 {
+	p->failed = true;
 	leave(p, next_link(p, true), now, tick_add(now, HOME_QUIET), 2 * HOME_QUIET);
 	if (++p->tried >= p->n) {
 		p->tried = 0;
@@ -265,6 +270,14 @@ enum pick_move pick_tick(struct pick *p, tick_t now)
 	if (silent_at(p) <= now)
 		return silent(p, now);
 	return PICK_STAYS;
+}
+
+bool pick_broke(struct pick *p)
+{
+	const bool broke = p->broke;
+
+	p->broke = false;
+	return broke;
 }
 
 size_t pick_double(const struct pick *p)

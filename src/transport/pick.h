@@ -27,6 +27,7 @@ struct pick {
 	tick_t hold;               /* not led away by the peer before */
 	size_t led_from;           /* the link left because the peer used another */
 	tick_t led_at;             /* when */
+	bool failed, broke;        /* a link did that was in use; and the peer is heard */
 	size_t home;               /* the link left although nobody led us away */
 	tick_t home_at, home_wait; /* the next attempt to return, and the pause after it */
 	size_t from;               /* attempt under way: the link used until now */
@@ -58,6 +59,12 @@ enum pick_move pick_heard(struct pick *p, size_t i, tick_t now);
 /* Call at pick_deadline(), TICK_NEVER = no need; earlier is no mistake. */
 tick_t pick_deadline(const struct pick *p);
 enum pick_move pick_tick(struct pick *p, tick_t now);
+
+/*
+ * True once after the link in use, or just left, has failed and the peer is heard again:
+ * what was under way may be lost.
+ */
+bool pick_broke(struct pick *p);
 
 /* PICK_NONE, or a second link on which everything is to be sent as well. */
 size_t pick_double(const struct pick *p);

@@ -537,6 +537,56 @@ static void a_alone_for(struct pair *p, tick_t d)
 	}
 }
 
+/* Nobody listens, though messages come in: nothing acknowledges, but the word of a bulk. */
+Test(engine, a_lost_request_is_repeated_in_notrack)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f = tcp_sample(1, 1);
+	struct engine_stats st;
+	uint8_t buf[1472];
+	struct pair p;
+
+	pa.repl.mode = pb.repl.mode = REPL_NOTRACK;
+	pa.repl.ident = pb.repl.ident = true;
+	pa.repl.cures &= ~REPL_CURE_W3; /* a sees a gap, and a request of its own would help b */
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(3));
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(3));
+	engine_admin(p.b, p.now, ADMIN_FLUSH_CACHES, ADMIN_FLOWS | ADMIN_EXTERNAL, 0);
+	engine_admin(p.b, p.now, ADMIN_REQUEST_RESYNC, 0, 0);
+	engine_tick(p.b, p.now);
+	while (engine_datagram(p.b, p.now, 0, buf, sizeof(buf)))
+		;
+	run_for(&p, SECS(10));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	run_for(&p, SECS(60));
+	engine_get_stats(p.b, &st);
+	cr_assert_leq(st.peer[0].resyncs_out, 4, "answered: enough");
+	pair_free(&p);
+}
+
+/* In NOTRACK, where one of the other kind never asks for what died with a link. */
+Test(engine, a_failed_link_is_made_up_for)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f = tcp_sample(1, 1);
+	struct pair p;
+
+	pa.repl.mode = pb.repl.mode = REPL_NOTRACK;
+	pb.repl.cures = 0;
+	p = pair_new(&pa, &pb);
+	run_for(&p, SECS(3));
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	a_alone_for(&p, SECS(1));
+	run_for(&p, SECS(30));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 0);
+	engine_link_failed(p.a, 0);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
 /* Flows come and go, so many that all together would not fit. */
 static void churn(struct pair *p, uint32_t n)
 {

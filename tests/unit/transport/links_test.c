@@ -227,6 +227,45 @@ Test(links, a_failed_interface_hands_over, .timeout = 60)
 	close_nodes(&a, &b);
 }
 
+/* The socket is the first to know, before the loop is told of the interface. */
+Test(links, what_a_failed_interface_did_not_take_goes_on_another, .timeout = 60)
+{
+	struct node a, b;
+
+	own_network();
+	two_wires(&a, &b);
+	put(&a, "one");
+	put(&a, "two");
+	ip("link set v0 down");
+	links_flush(a.links);
+	cr_assert_eq(links_current(a.links), 1);
+	AWAIT(&b, b.got == 2);
+	cr_assert_str_eq(b.trace, "1:one 1:two ");
+	close_nodes(&a, &b);
+}
+
+/* The way is gone but not for the interface: as everywhere, it is dropped and counted. */
+Test(links, what_cannot_leave_a_running_interface_is_dropped, .timeout = 60)
+{
+	struct chan_stats st;
+	struct node a, b;
+
+	own_network();
+	two_wires(&a, &b);
+	put(&a, "lost");
+	send_fail(2, ENETUNREACH);
+	links_flush(a.links);
+	cr_assert_eq(links_current(a.links), 0);
+	chan_get_stats(links_chan(a.links, 0), &st);
+	cr_assert_eq(st.errors_out, 1);
+	put(&a, "kept");
+	send_fail(1, ENETUNREACH);
+	links_flush(a.links);
+	AWAIT(&b, b.got == 1);
+	cr_assert_str_eq(b.trace, "0:kept ");
+	close_nodes(&a, &b);
+}
+
 /* No peer confirms it here, so the return is unconditional: after some seconds of running. */
 Test(links, a_link_that_is_back_is_used_again, .timeout = 60)
 {

@@ -64,6 +64,32 @@ Test(pick, follows_the_peer)
 	cr_assert_eq(pick_heard(&p, 0, 2 * S), PICK_STAYS, "what was under way on a dead link");
 }
 
+Test(pick, a_failure_is_told_when_the_peer_is_heard)
+{
+	struct pick p = start(2, 3 * S);
+
+	pick_usable(&p, 1, false, S);
+	pick_heard(&p, 0, S);
+	cr_assert_not(pick_broke(&p), "it was not in use");
+	pick_usable(&p, 1, true, S);
+	pick_usable(&p, 0, false, 2 * S);
+	cr_assert_not(pick_broke(&p), "is anybody there?");
+	pick_heard(&p, 1, 3 * S);
+	cr_assert(pick_broke(&p));
+	cr_assert_not(pick_broke(&p), "once");
+	p = start(2, 3 * S);
+	pick_tick(&p, 3 * S);
+	cr_assert_not(pick_broke(&p));
+	pick_heard(&p, 1, 4 * S);
+	cr_assert(pick_broke(&p), "what was said into the silence");
+	p = start(2, 3 * S);
+	pick_heard(&p, 1, S);
+	cr_assert_not(pick_broke(&p), "the peer goes first");
+	pick_usable(&p, 0, false, S + 1);
+	pick_heard(&p, 1, 2 * S);
+	cr_assert(pick_broke(&p), "it was the first to see it");
+}
+
 Test(pick, silence)
 {
 	struct pick p = start(2, 3 * S);
