@@ -33,6 +33,25 @@ static bool flushes(enum dump_purpose purpose)
 	return purpose == DUMP_FLUSH || purpose == DUMP_PURGE;
 }
 
+/*
+ * What lost events would have told, or a full cache refused, must be sent: a resync
+ * that comes first serves both.
+ */
+static void tell_as_well(struct engine *e)
+{
+	const uint32_t kind = e->dumps[0].expects ? OBJ_EXPECT : OBJ_FLOW;
+
+	if (e->overrun_at == TICK_NEVER && !e->refused[kind])
+		return;
+	e->dumps[0].purpose = DUMP_OVERRUN;
+	e->refused[kind] = false;
+	if (!e->dumps[0].expects && e->overrun_at != TICK_NEVER) {
+		e->overrun_at = TICK_NEVER;
+		if (e->p.expect_sync)
+			jobs_dump(e, DUMP_OVERRUN, true, 0);
+	}
+}
+
 static void dump_next(struct engine *e)
 {
 	if (e->dump_running || e->sweeping || !e->ndumps || e->dumps[0].started)
@@ -41,15 +60,8 @@ static void dump_next(struct engine *e)
 	e->dumps[0].started = true;
 	e->nended = 0;
 	e->cleared[e->dumps[0].expects ? OBJ_EXPECT : OBJ_FLOW] = false;
-	if (e->dumps[0].purpose == DUMP_RESYNC && e->overrun_at != TICK_NEVER) {
-		/* What the lost events would have told must be sent: serve both. */
-		e->dumps[0].purpose = DUMP_OVERRUN;
-		if (!e->dumps[0].expects) {
-			e->overrun_at = TICK_NEVER;
-			if (e->p.expect_sync)
-				jobs_dump(e, DUMP_OVERRUN, true, 0);
-		}
-	}
+	if (e->dumps[0].purpose == DUMP_RESYNC)
+		tell_as_well(e);
 	if (e->dumps[0].purpose == DUMP_BULK && !e->dumps[0].expects)
 		transit_bulk_start(e);
 	if (refills(e->dumps[0].purpose))

@@ -162,13 +162,15 @@ static bool waits_in_vain(const struct engine *e, tick_t now, uint32_t kind, cac
 	return any_slot(e, slots);
 }
 
-static void give_up(struct engine *e, uint32_t kind, cache_ref ref)
+static void give_up(struct engine *e, tick_t now, uint32_t kind, cache_ref ref)
 {
 	uint32_t *slots = cache_slots(table(e, kind), ref);
 
 	for (uint8_t i = 0; i < e->npeers; i++)
-		if (slots[i])
+		if (slots[i]) {
 			repl_give_up(e->peers[i].repl, &slots[i]);
+			view_gave_up(now, &e->peers[i]);
+		}
 	local_drop(e, kind, ref);
 }
 
@@ -188,7 +190,7 @@ static bool make_room(struct engine *e, tick_t now, uint32_t kind)
 		while ((ref = cache_walk_next(c, &e->room[kind], &budget))) {
 			if (!waits_in_vain(e, now, kind, ref))
 				continue;
-			give_up(e, kind, ref);
+			give_up(e, now, kind, ref);
 			return true;
 		}
 		if (cache_walk_done(&e->room[kind]))

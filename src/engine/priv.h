@@ -120,6 +120,7 @@ struct peer {
 	bool catching_up;              /* those that have some are announced once more */
 	struct cache_walk catch_up[2]; /* by object kind */
 	struct resync_view view;
+	tick_t tell_again;           /* ends were kept from it: a bulk then; 0: none */
 	bool refused[2];             /* by kind: its cache had no room for something it said */
 	uint8_t stash[WIRE_MSG_MAX]; /* message that did not fit the last datagram */
 	size_t stash_len;
@@ -324,6 +325,8 @@ bool view_takes_extras(const struct peer *p);
 void view_tick(struct engine *e, tick_t now);
 /* Is there something for it to do at once, which no timer of a session tells of? */
 bool view_pending(const struct engine *e);
+/* An end that this peer does not know of is given up. */
+void view_gave_up(tick_t now, struct peer *p);
 /* Report the end of the resync that these peers are about to be asked for. As engine_admin(). */
 int view_await(struct engine *e, uint32_t what, uint64_t tag);
 void view_await_not(struct engine *e, uint64_t tag);

@@ -303,6 +303,22 @@ static bool kernel_matches(struct world *w, uint8_t node, bool expects, bool com
 	return kernel.n == own.n + copies;
 }
 
+void converge_taken_in(struct world *w)
+{
+	static struct listing own, kernel;
+
+	for (uint8_t node = 0; node < w->s.nodes; node++) {
+		if (!w->n[node].e || w->n[node].bypass || w->n[node].direct || w->n[node].flushed)
+			continue;
+		list(w, node, ECACHE_INTERNAL, 0, &own);
+		list_kernel(&w->n[node].k, false, &kernel);
+		for (uint32_t i = 0; i < kernel.n; i++)
+			if (!lookup(&own, false, &kernel.e[i]))
+				world_fail(w, "kernel", "node %u: flow %u is still refused", node,
+					   key_of(false, &kernel.e[i]));
+	}
+}
+
 static bool node_converged(struct world *w, uint8_t i, bool expects, bool complain)
 {
 	struct pair p = { .owner = i, .expects = expects, .complain = complain };

@@ -78,6 +78,19 @@ static void draw_caches(struct world *w, const struct sim_params *p)
 	}
 }
 
+/* Caches that are too small for all there is, with numbers of their own as well. */
+static void draw_limit(struct world *w, const struct sim_params *p)
+{
+	static const uint8_t limits[] = { 2, 8, 20 };
+	struct rng rng;
+
+	rng_seed(&rng, p->seed ^ 0x5ca1ab1e);
+	if (p->limit >= 0)
+		w->s.limit = (uint32_t)p->limit;
+	else if (rng_below(&rng, 100) < 10)
+		w->s.limit = limits[rng_below(&rng, 3)];
+}
+
 void draw_setup(struct world *w, const struct sim_params *p)
 {
 	struct setup *s = &w->s;
@@ -99,6 +112,7 @@ void draw_setup(struct world *w, const struct sim_params *p)
 	draw_timers(w, s);
 	draw_peers(w);
 	draw_caches(w, p);
+	draw_limit(w, p);
 }
 
 /* ---- traffic ---- */

@@ -41,11 +41,11 @@ static void log_line(void *ctx, enum log_level level, const char *line)
 
 static void load(struct world *w, struct node *n);
 
-static void start_engine(struct world *w, struct node *n)
+static void params_of(const struct world *w, const struct node *n, struct engine_params *p)
 {
 	const struct setup *s = &w->s;
-	const struct engine_params p = {
-		.seed = rng_u64(&w->rng),
+
+	*p = (struct engine_params){
 		.node_id = 100u + n->index,
 		.npeers = n->npeers,
 		.repl = { .mode = s->mode,
@@ -54,7 +54,7 @@ static void start_engine(struct world *w, struct node *n)
 			  .startup_resync = s->startup_resync,
 			  .cures = s->cures,
 			  .ident = true },
-		.cache_limit = KEYS,
+		.cache_limit = s->limit && !w->quiet ? s->limit : KEYS,
 		.no_external = n->direct,
 		.no_internal = n->bypass,
 		.expect_sync = s->expects,
@@ -65,11 +65,32 @@ static void start_engine(struct world *w, struct node *n)
 		.cache_timeout = s->cache_timeout,
 		.log = &n->log,
 	};
+}
 
+static void start_engine(struct world *w, struct node *n)
+{
+	struct engine_params p;
+
+	params_of(w, n, &p);
+	p.seed = rng_u64(&w->rng);
 	n->e = engine_new(&p, node_now(w, n->index));
 	if (!n->e)
 		abort();
 	load(w, n);
+}
+
+void node_reload(struct world *w, uint8_t i)
+{
+	struct node *n = &w->n[i];
+	struct engine_params p;
+	uint8_t same[NODES];
+
+	for (uint8_t k = 0; k < NODES; k++)
+		same[k] = k;
+	params_of(w, n, &p);
+	if (n->e && engine_reconfigure(n->e, node_now(w, i), &p, same) != 0)
+		abort();
+	n->touched = true;
 }
 
 static void start_reference(struct world *w, struct node *n)

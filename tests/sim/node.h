@@ -97,6 +97,8 @@ struct node {
 bool node_is_reference(const struct world *w, uint8_t i);
 void node_start(struct world *w, uint8_t i);
 void node_crash(struct world *w, uint8_t i);
+/* The limit of the caches is another one now. */
+void node_reload(struct world *w, uint8_t i);
 void node_stall(struct world *w, uint8_t i, tick_t t);
 void node_admin(struct world *w, uint8_t i, enum admin_cmd cmd, uint32_t what);
 void node_input(struct world *w, uint8_t i, const struct dgram *d);

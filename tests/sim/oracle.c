@@ -77,7 +77,8 @@ static void check_caches(struct world *w, uint8_t node, const struct engine_stat
 
 	for (int c = 0; c < 4; c++) {
 		const bool external = c == ECACHE_EXTERNAL || c == ECACHE_EXP_EXTERNAL;
-		const uint32_t max = external ? peers * KEYS : KEYS;
+		const uint32_t limit = w->s.limit && !w->quiet ? w->s.limit : KEYS;
+		const uint32_t max = external ? peers * limit : limit;
 
 		if (st->cache[c].objects > max || st->cache[c].bytes > CACHE_BYTES)
 			world_fail(w, "bounded", "node %u: cache %d holds %u entries, %zu bytes",
@@ -198,7 +199,7 @@ void oracle_announced(struct world *w, uint8_t node, const struct flow *f)
 	if (*told)
 		return;
 	*told = true;
-	if (!o->quiet_owed || w->s.mode == REPL_ALARM)
+	if (!o->quiet_owed || w->s.mode == REPL_ALARM || w->s.limit) /* what was refused is news */
 		return;
 	engine_get_stats(w->n[node].e, &st);
 	if (bulks(&st, &running) != o->bulks_at_commit || running ||

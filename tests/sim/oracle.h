@@ -103,5 +103,7 @@ bool oracle_holds(const struct world *w, uint8_t node, uint8_t owner, const stru
 /* ---- converge.c ---- */
 /* Everything healed and quiet: is what is held of each node what that node has? */
 bool converge_reached(struct world *w, bool complain);
+/* What the full internal caches had refused is in them, by itself. */
+void converge_taken_in(struct world *w);
 
 #endif

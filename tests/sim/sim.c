@@ -4,8 +4,8 @@
  * everything heals and the oracle demands convergence within SETTLE.
  *
  *   sim [--seed N] [--steps M] [--histories K] [--mode ftfw|notrack|alarm] [--nodes N]
- *       [--reference 0|1] [--bypass 0|1] [--direct] [--break MECHANISM] [--lossless]
- *       [--verbose]
+ *       [--reference 0|1] [--bypass 0|1] [--direct] [--limit N] [--break MECHANISM]
+ *       [--lossless] [--verbose]
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -15,7 +15,8 @@
 #include "world.h"
 
 #define SETTLE (90 * TICK_SEC)
-#define IDLE   (4 * TICK_SEC) /* afterwards, to see that nothing goes on */
+#define FULL   (400 * TICK_SEC) /* what a full cache refused is asked for at last after 320 s */
+#define IDLE   (4 * TICK_SEC)   /* afterwards, to see that nothing goes on */
 
 /* ---- the end of a history ---- */
 
@@ -33,6 +34,8 @@ static void heal(struct world *w)
 		n->errors = n->dump_errors = n->crash_in = 0;
 		if (!n->up)
 			node_start(w, i);
+		else if (w->s.limit)
+			node_reload(w, i);
 	}
 }
 
@@ -63,7 +66,7 @@ static void operators(struct world *w)
 
 static void wait_converged(struct world *w)
 {
-	const tick_t end = w->now + SETTLE;
+	const tick_t end = w->now + (w->s.limit ? FULL : SETTLE);
 
 	while (!w->broken && w->now < end && !converge_reached(w, false))
 		world_advance(w, w->now + TICK_SEC);
@@ -76,6 +79,8 @@ static void settle(struct world *w)
 {
 	heal(w);
 	world_advance(w, w->now + 9 * TICK_SEC); /* purges and overrun resyncs fire */
+	if (w->s.limit && !w->broken)
+		converge_taken_in(w);
 	operators(w);
 	wait_converged(w);
 	world_trace(w, "converged");
@@ -173,6 +178,7 @@ static const struct option options[] = {
 	{ "nodes", required_argument, NULL, 'o' },
 	{ "reference", required_argument, NULL, 'r' },
 	{ "direct", no_argument, NULL, 'd' },
+	{ "limit", required_argument, NULL, 'i' },
 	{ "bypass", required_argument, NULL, 'y' },
 	{ "break", required_argument, NULL, 'b' },
 	{ "lossless", no_argument, NULL, 'l' },
@@ -204,6 +210,9 @@ static bool parse(int c, struct sim_params *p, uint64_t *histories)
 	case 'd':
 		p->direct = true;
 		return true;
+	case 'i':
+		p->limit = atoi(optarg);
+		return p->limit >= 0 && p->limit <= KEYS;
 	case 'y':
 		p->bypass = atoi(optarg);
 		return true;
@@ -227,6 +236,7 @@ int main(int argc, char **argv)
 				.mode = -1,
 				.reference = -1,
 				.bypass = -1,
+				.limit = -1,
 				.cures = REPL_CURES_ALL };
 	uint64_t histories = 1, failed = 0;
 	int c;

@@ -42,6 +42,7 @@ struct setup {
 	bool startup_resync, expects;
 	uint32_t purge_timeout, overrun_resync, commit_timeout, refresh_time, cache_timeout;
 	uint32_t flows; /* numbers in use per node */
+	uint32_t limit; /* of the caches, until all is healed; 0: all fits */
 };
 
 struct world {
@@ -77,6 +78,7 @@ struct sim_params {
 	int reference; /* -1: drawn */
 	int bypass;    /* nodes without internal cache; -1: drawn */
 	bool direct;   /* nodes without external cache */
+	int limit;     /* of the caches, -1: drawn */
 	uint32_t cures;
 	bool lossless;
 	bool verbose;

@@ -493,6 +493,69 @@ Test(engine, what_a_full_internal_cache_refused_is_read_again)
 	pair_free(&p);
 }
 
+/* The node works on, and nobody hears what it says. */
+static void a_alone_for(struct pair *p, tick_t d)
+{
+	const tick_t end = p->now + d;
+	uint8_t buf[1472];
+
+	while (p->now < end) {
+		p->now += 50 * TICK_MSEC;
+		engine_tick(p->a, p->now);
+		while (engine_datagram(p->a, p->now, 0, buf, sizeof(buf)))
+			;
+	}
+}
+
+/* An operator's resync that comes first takes it in; it is told all the same. */
+Test(engine, what_was_refused_is_told_also_when_a_resync_reads_it)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f;
+	struct pair p;
+
+	pa.cache_limit = 32;
+	p = pair_new(&pa, &pb);
+	for (uint16_t i = 1; i <= 33; i++) {
+		f = tcp_sample(i, i);
+		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	}
+	run_for(&p, SECS(5));
+	f = tcp_sample(1, 1);
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(1)); /* room for one, which is too little to read again for */
+	engine_admin(p.a, p.now, ADMIN_RESYNC_KERNEL, ADMIN_FLOWS, 0);
+	answer_dumps(&p, 2, 33);
+	run_for(&p, SECS(5));
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 32);
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 32);
+	pair_free(&p);
+}
+
+/* A peer gone for a moment only must not keep what ended then and was given up for lack of room. */
+Test(engine, an_end_that_was_given_up_is_made_up_for)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	struct flow f = tcp_sample(1, 1);
+	struct pair p;
+
+	pa.cache_limit = 1;
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(5));
+	engine_flow_event(p.a, p.now, EVENT_UPDATE, ORIGIN_KERNEL, &f);
+	run_for(&p, SECS(1));
+	a_alone_for(&p, SECS(4)); /* b is away */
+	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
+	f = tcp_sample(2, 2);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	cr_assert_eq(listed(p.a, ECACHE_INTERNAL, NULL), 1);
+	run_for(&p, SECS(30));
+	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1);
+	pair_free(&p);
+}
+
 /* Nothing but the room itself wakes an engine without peers and timers. */
 Test(engine, room_is_noticed_without_peers)
 {
@@ -521,20 +584,6 @@ Test(engine, room_is_noticed_without_peers)
 	engine_get_stats(e, &st);
 	cr_assert_str_eq(st.resync_after, "the internal cache was full");
 	engine_free(e);
-}
-
-/* The node works on, and nobody hears what it says. */
-static void a_alone_for(struct pair *p, tick_t d)
-{
-	const tick_t end = p->now + d;
-	uint8_t buf[1472];
-
-	while (p->now < end) {
-		p->now += 50 * TICK_MSEC;
-		engine_tick(p->a, p->now);
-		while (engine_datagram(p->a, p->now, 0, buf, sizeof(buf)))
-			;
-	}
 }
 
 /* Nobody listens, though messages come in: nothing acknowledges, but the word of a bulk. */
