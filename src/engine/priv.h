@@ -70,8 +70,9 @@ struct side_counts {
  * stale, and ends with a complete bulk: what bears an older stamp then goes.
  */
 struct resync_view {
-	uint8_t gen; /* in the flag byte of external entries */
-	tick_t gen_since;
+	uint8_t gen;          /* in the flag byte of external entries */
+	tick_t gen_since;     /* what was sent after that is of it */
+	tick_t heard_at;      /* the peer's last message */
 	bool met;             /* has been heard at all */
 	bool known;           /* the peer said who it is ... */
 	tick_t doubt_at;      /* ... in a life before; in this one it must by then; or TICK_NEVER */

@@ -274,6 +274,7 @@ bool engine_input_msg(struct engine *e, tick_t now, uint8_t peer, const struct w
 	verdict = repl_input(p->repl, now, m);
 	if (repl_fresh_peer(p->repl))
 		view_fresh(e, now, p);
+	p->view.heard_at = now;
 	switch (verdict) {
 	case REPL_DATA:
 		apply_body(e, now, p, m);

@@ -85,6 +85,8 @@ void view_outdate(struct engine *e, tick_t now, struct peer *p)
 void view_fresh(struct engine *e, tick_t now, struct peer *p)
 {
 	view_outdate(e, now, p);
+	/* Its first message was under way for a while, and the bulk may have begun with it. */
+	p->view.gen_since = tick_add(p->view.heard_at, 1);
 	p->view.caps = 0;
 	p->view.doubt_at = tick_add(now, DOUBT);
 	if (p->view.met && !p->view.known)

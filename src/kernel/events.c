@@ -237,6 +237,8 @@ static int refill(struct kernel_events *ev)
 		return n;
 	/* Less than asked for: asking again would cost a call to learn nothing. */
 	ev->drained = n < BATCH;
+	if (!ev->drained && nlsock_half_full(&ev->sk))
+		grow(ev); /* before anything is lost, if that is still possible */
 	return 0;
 }
 

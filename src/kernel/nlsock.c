@@ -74,14 +74,29 @@ void nlsock_set_sndbuf(const struct nlsock *s, uint32_t bytes)
 		(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 }
 
+/* Stays all 0 where it is not known. */
+static void memory_of(const struct nlsock *s, uint32_t info[SK_MEMINFO_VARS])
+{
+	socklen_t len = SK_MEMINFO_VARS * sizeof(*info);
+
+	memset(info, 0, len);
+	(void)getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, info, &len);
+}
+
 uint32_t nlsock_drops(const struct nlsock *s)
 {
-	uint32_t info[SK_MEMINFO_VARS] = { 0 };
-	socklen_t len = sizeof(info);
+	uint32_t info[SK_MEMINFO_VARS];
 
-	if (getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
-		return 0;
+	memory_of(s, info);
 	return info[SK_MEMINFO_DROPS];
+}
+
+bool nlsock_half_full(const struct nlsock *s)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+
+	memory_of(s, info);
+	return info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
 }
 
 int nlsock_send(const struct nlsock *s, const void *data, size_t len)

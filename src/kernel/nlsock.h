@@ -43,6 +43,9 @@ void nlsock_set_sndbuf(const struct nlsock *s, uint32_t bytes);
 /* Messages this socket dropped since it was opened; 0 if the kernel does not say. */
 uint32_t nlsock_drops(const struct nlsock *s);
 
+/* What waits in it takes more than half of its receive buffer. */
+bool nlsock_half_full(const struct nlsock *s);
+
 /* Send to the kernel; all of it or an error. 0 or negated errno. */
 int nlsock_send(const struct nlsock *s, const void *data, size_t len);
 

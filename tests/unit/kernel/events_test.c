@@ -2,6 +2,7 @@
 /* Events of a real kernel: all of them, whose they are, and what follows an overrun. */
 #include <arpa/inet.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,16 @@ static uint32_t buffer_of(const struct kernel_events *ev)
 
 	kernel_events_get_stats(ev, &st);
 	return st.buffer;
+}
+
+/* Bytes of its receive buffer that a socket has in use. */
+static uint32_t taken(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	cr_assert_eq(getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len), 0);
+	return info[SK_MEMINFO_RMEM_ALLOC];
 }
 
 /* The one event that is there. */
@@ -245,6 +256,31 @@ Test(events, the_buffer_grows_up_to_its_maximum)
 		fixture_many(a, KOP_DELETE, 0, 200);
 		drain(ev);
 	}
+	kernel_events_free(ev);
+	kernel_applier_free(a);
+}
+
+/* More than half of the buffer is taken, but nothing is lost yet. */
+Test(events, the_buffer_grows_before_it_is_full)
+{
+	struct kernel_events_params p = { .buffer = 262144, .max_growth = 400000 };
+	struct kernel_events_stats st;
+	struct kernel_applier *a;
+	struct kernel_events *ev;
+	struct kernel_event e;
+	unsigned int n = 0;
+
+	NEEDS_ROOT();
+	a = fixture_applier();
+	ev = open_events(&p);
+	while (n < 1000 && taken(kernel_events_fd(ev)) < 240000)
+		fixture_many(a, KOP_CREATE, n++, 1);
+	while (kernel_events_next(ev, &e) == 1)
+		;
+	kernel_events_get_stats(ev, &st);
+	cr_assert_eq(st.overruns, 0);
+	cr_assert_eq(st.received, n);
+	cr_assert_eq(st.buffer, 400000);
 	kernel_events_free(ev);
 	kernel_applier_free(a);
 }
