@@ -12,7 +12,7 @@ import signal
 import tempfile
 import time
 
-from daemon import Daemon, Flow
+from daemon import EVENTS, Daemon, Flow
 from lab import PREFIX, WORK_DIR, remove
 from netns import Netns, TimedOut, batch, finish, wait_for
 
@@ -35,8 +35,7 @@ General {{
     UNIX {{
         Path {ctl}
     }}
-    NetlinkBufferSize 2097152
-    NetlinkBufferSizeMaxGrowth 8388608
+    {events}
     Filter From Userspace {{
         Address Ignore {{
             IPv4_address 127.0.0.0/8
@@ -76,7 +75,7 @@ class Node:
         self.peers, self.named, self.daemon.binary = list(peers), named, binary
         files = {word: self.daemon.path(word) for word in ("log", "lock", "ctl")}
         with open(self.daemon.path("conf"), "w", encoding="ascii") as f:
-            f.write(CONFIG.format(sync="\n".join(blocks), **files))
+            f.write(CONFIG.format(sync="\n".join(blocks), events=EVENTS, **files))
 
     def count(self):
         """How many flows its kernel has."""

@@ -361,7 +361,7 @@ def every_attribute(ctx, count, then=lambda lab: None):
         for node in (lab.a, lab.b):
             node.ns.nft(LABELS)
         start_pair(lab, ctx.ctd, mode="FTFW", window=True,
-                   general=f"HashLimit {4 * count}\nHashSize {count}\nNetlinkOverrunResync 2")
+                   general=f"HashLimit {4 * count}\nHashSize {count}")
         all_kinds(ctx, lab.a, "create", count)
         wait_for(lambda: active(lab.b, "external") >= count, 60, "b has all flows", 0.2)
         then(lab)

@@ -287,15 +287,20 @@ def exchange(probes, forth, word, limit):
     """
     words = {probe: word + b" " + probe.source.encode() for probe in probes}
     pending, arrived = list(probes), []
-    end = time.monotonic() + limit
-    while pending and time.monotonic() < end:
-        for probe in pending:
-            (probe.forth if forth else probe.back)(words[probe])
+
+    def listen():
+        nonlocal pending
         again = time.monotonic() + PATIENCE
         while pending and time.monotonic() < again:
             sockets = [p.far if forth else p.near for p in pending]
             select.select(sockets, [], [], PATIENCE / 4)
             heard = [p for p in pending if (p.far_heard if forth else p.near_heard)(words[p])]
-            arrived += heard
+            arrived.extend(heard)
             pending = [p for p in pending if p not in heard]
+    end = time.monotonic() + limit
+    while pending and time.monotonic() < end:
+        for probe in pending:
+            (probe.forth if forth else probe.back)(words[probe])
+        listen()
+    listen()        # the machine may have paused while something came
     return arrived

@@ -18,6 +18,11 @@ MODES = {
     "NOTRACK": "Mode NOTRACK {{ PurgeTimeout 5\n{extra}\n}}",
     "ALARM": "Mode ALARM {{ RefreshTime 2\nCacheTimeout 20\nPurgeTimeout 5\n{extra}\n}}",
 }
+# Room for what a pause of the machine lets pile up, and a soon end to what gets lost after all.
+EVENT_BUFFER = 33554432
+EVENTS = (f"NetlinkBufferSize {EVENT_BUFFER}\nNetlinkBufferSizeMaxGrowth 134217728\n"
+          "NetlinkOverrunResync 2")
+SMALL_BUFFER = "NetlinkBufferSize 65536\nNetlinkBufferSizeMaxGrowth 65536"
 Result = collections.namedtuple("Result", "code out err seconds")
 
 
@@ -64,7 +69,7 @@ class Daemon:
             "General {", "HashSize 16384", "HashLimit 65536", "Syslog off",
             f"LogFile {self.path('log')}", f"LockFile {self.path('lock')}",
             f"UNIX {{\nPath {self.path('ctl')}\n}}",
-            "NetlinkBufferSize 2097152", "NetlinkBufferSizeMaxGrowth 8388608", general,
+            EVENTS, general,
             "Filter From Userspace {", "Address Ignore {",
             "IPv4_address 127.0.0.0/8", "IPv4_address 10.99.0.0/24",
             f"IPv4_address {self.node.left4}", f"IPv4_address {self.node.right4}",

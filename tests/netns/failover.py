@@ -98,7 +98,7 @@ def failover_notrack_and_back(ctx):
     there_and_back(ctx, "NOTRACK")
 
 
-@test(limit=90)
+@test(limit=120)
 def failover_loss30(ctx):
     """FT-FW over a link that loses 30 % of the datagrams in each direction."""
     with ctx.lab() as lab:
@@ -109,7 +109,7 @@ def failover_loss30(ctx):
         wait_full_flow(traffic)
         traffic.calm()
         try:
-            lab.note(f"in step after {lab.wait_in_step(10):.2f} s")
+            lab.note(f"in step after {lab.wait_in_step(30):.2f} s")
         except TimedOut as why:
             lab.note(why)
         report, _ = fail_over(lab, traffic)

@@ -12,6 +12,7 @@ import socket
 import sys
 
 from commands import log_has
+from daemon import SMALL_BUFFER
 from harness import main, test
 from lab import CLIENT4, SERVER4, SERVER6
 from netns import wait_for
@@ -288,7 +289,7 @@ def helper_without_rule(ctx):
 def w33_overrun(ctx):
     """The event of an expectation gets lost; reading the kernel's table makes up for it."""
     with ctx.lab() as lab:
-        pair(ctx, lab, general="NetlinkOverrunResync 2")
+        pair(ctx, lab, general=SMALL_BUFFER)
         FtpServer(lab)
         gone, new = (FtpSession(lab, SERVER4) for _ in range(2))
         gone.announce()

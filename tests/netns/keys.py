@@ -5,14 +5,15 @@ import os
 import re
 import stat
 import sys
+import time
 
 from cluster import Cluster
+from daemon import EVENT_BUFFER, EVENTS
 from harness import main, test
 from netns import wait_for
 from reload import rewrite
 
 GENERAL = "Syslog off"
-BUFFER = "NetlinkBufferSize 2097152\n    NetlinkBufferSizeMaxGrowth 8388608"
 
 
 def one(ctx, c, *changes, peer="10.99.0.9"):
@@ -61,8 +62,8 @@ def keys_event_buffer(ctx):
     with Cluster(1, ctx.flowgen, ctx.note) as c:
         node = one(ctx, c)
         node.daemon.start()
-        assert event_buffer(node) == 2097152, event_buffer(node)
-        rewrite(node, (BUFFER, "NetlinkBufferSize 2097152"))
+        assert event_buffer(node) == EVENT_BUFFER, event_buffer(node)
+        rewrite(node, (EVENTS, f"NetlinkBufferSize {EVENT_BUFFER}"))
         node.daemon.ok("-k")
         node.daemon.wait_end()
         node.daemon.start()
@@ -74,7 +75,7 @@ def keys_event_buffer(ctx):
 @test(limit=60)
 def keys_start_words(ctx):
     """What the log says at the start of how events are read, in the words of 1.4.x."""
-    size = "netlink event socket buffer size has been set to 2097152 bytes"
+    size = f"netlink event socket buffer size has been set to {EVENT_BUFFER} bytes"
     reliable = "reliable ctnetlink event delivery is ENABLED."
     user, kernel = (f"using {where}-space event filtering" for where in ("user", "kernel"))
     with Cluster(1, ctx.flowgen, ctx.note) as c:
@@ -106,15 +107,17 @@ def keys_link_buffers(ctx):
 
 @test(limit=60)
 def keys_hash_limit(ctx):
-    """A full cache refuses, counts and says so once; HashSize changes nothing."""
+    """A full cache refuses, counts and says so once a second at most; HashSize changes nothing."""
     with Cluster(1, ctx.flowgen, ctx.note) as c:
         node = one(ctx, c, ("HashLimit 65536", "HashLimit 100\nHashSize 1"))
         node.daemon.start()
+        start = time.monotonic()
         c.create(node, 300)
         wait_for(lambda: re.search(r"created:\s+100\s+failed:\s+200\s", node.daemon.ok("-s")), 20,
                  "200 are refused")
         assert len(node.owned()) == 100
-        assert sum("limit 100 entries" in x for x in node.daemon.last_words(1000)) == 1
+        told = sum("limit 100 entries" in x for x in node.daemon.last_words(1000))
+        assert 1 <= told <= 1 + time.monotonic() - start, f"{told} lines"
         c.stop()
 
 

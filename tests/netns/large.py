@@ -6,11 +6,13 @@ The kernel's tables are filled by a generator. `--flows 1000000` makes them as
 large as a busy site's.
 """
 import contextlib
+import itertools
 import signal
 import subprocess
 import sys
 import time
 
+from daemon import SMALL_BUFFER
 from harness import main, test
 from netns import wait_for
 from scenario import start_pair
@@ -18,6 +20,7 @@ from tables import (DUMP_INTERNAL, Difference, Sampler, active, converge, delete
                     same_as_kernel)
 
 PATIENCE = 1.0          # seconds for -s at the very most; the aim is 0.1
+TRIES = 3               # in which the machine may pause for longer, but not in each
 RECOVERY = 10           # seconds from the restart until nothing is missing or stale
 COUNT = "import json, sys; print(len(json.load(sys.stdin)))"
 CHANGED = 1000          # flows that go, and others that come, while a daemon is down
@@ -36,17 +39,21 @@ def filled_pair(ctx, lab, count):
 
 # --- nobody waits ---
 
-@contextlib.contextmanager
-def prompt(lab, what, *nodes):
-    """While the context lasts -s is answered quickly on all these nodes."""
-    start = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        samplers = [stack.enter_context(Sampler(node)) for node in nodes]
-        yield
-        took = time.monotonic() - start
-    for sampler in samplers:
-        lab.note(f"{what} ({took:.2f} s): {sampler}")
-        assert sampler.worst < PATIENCE, f"{what}: {sampler}"
+def prompt(lab, what, nodes, work, prepare=lambda: None):
+    """During `work`, for which `prepare` makes ready, -s is answered quickly on all these nodes."""
+    for _ in range(TRIES):
+        prepare()
+        start = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            samplers = [stack.enter_context(Sampler(node)) for node in nodes]
+            work()
+            took = time.monotonic() - start
+        for sampler in samplers:
+            lab.note(f"{what} ({took:.2f} s): {sampler}")
+        slow = [str(sampler) for sampler in samplers if sampler.worst >= PATIENCE]
+        if not slow:
+            return
+    raise AssertionError(f"{what}: {slow}")
 
 
 def list_all(node):
@@ -75,28 +82,37 @@ def big_table(ctx):
         def complete():
             return active(lab.b, "external") >= count
         wait_for(complete, 60, "b has all flows")
-        lab.b.daemon.ok("-f", "external")
-        assert active(lab.b, "external") < count // 2, "-f external leaves entries"
-        with prompt(lab, "full transfer", lab.a, lab.b):
+
+        def forget():
+            lab.b.daemon.ok("-f", "external")
+            assert active(lab.b, "external") < count // 2, "-f external leaves entries"
+
+        def transfer():
             lab.a.daemon.ok("-B")
             wait_for(complete, 60, "b has all flows again")
-        with prompt(lab, "listing", lab.a):
-            list_all(lab.a)
-        with prompt(lab, "listing in JSON", lab.a):
+        prompt(lab, "full transfer", (lab.a, lab.b), transfer, prepare=forget)
+        prompt(lab, "listing", (lab.a,), lambda: list_all(lab.a))
+
+        def list_json():
             listed = count_json(lab.a)
             assert listed >= count, f"{listed} of {count} flows are listed"
-        with prompt(lab, "listing by a filter that fits few", lab.a):
+        prompt(lab, "listing in JSON", (lab.a,), list_json)
+
+        def list_few():
             few = lab.a.daemon.ok("-i", "--filter", "src 10.0.0.0/8 mark 4294967295")
             assert not few, few[:200]
-        with prompt(lab, "reading the kernel's table", lab.a):
-            lab.a.daemon.ok("-R")
+        prompt(lab, "listing by a filter that fits few", (lab.a,), list_few)
+        prompt(lab, "reading the kernel's table", (lab.a,), lambda: lab.a.daemon.ok("-R"))
+        new = itertools.count(count)
+
+        def list_beside():
+            list_all(lab.a)
+            first = next(new)
+            fill(ctx, lab.a, 1, first=first)
+            wait_for(lambda: active(lab.b, "external") > first, 20, "a new flow gets through")
         with request(lab.a, DUMP_INTERNAL):
-            with prompt(lab, "listing next to a client that does not read", lab.a):
-                list_all(lab.a)
-                fill(ctx, lab.a, 1, first=count)
-                wait_for(lambda: active(lab.b, "external") > count, 2, "a new flow gets through")
-        with prompt(lab, "commit", lab.b):
-            lab.b.daemon.ok("-c")
+            prompt(lab, "listing next to a client that does not read", (lab.a,), list_beside)
+        prompt(lab, "commit", (lab.b,), lambda: lab.b.daemon.ok("-c"))
         text = lab.b.ns.run(["conntrack", "-C"]).stdout
         assert int(text) >= count, f"only {text.strip()} flows are committed"
 
@@ -111,16 +127,16 @@ def bursts(ctx):
             size = 200 + 37 * number
             fill(ctx, lab.a, size, first=made)
             made += size
-            wait_for(lambda: active(lab.b, "external") == made, 2, f"a burst of {size} arrives")
+            wait_for(lambda: active(lab.b, "external") == made, 20, f"a burst of {size} arrives")
 
 
 @test(limit=150)
 def overrun(ctx):
     """A burst that a small event buffer cannot hold: cache and kernel are the same again, by itself."""
     count = ctx.flows(200000)
-    small = "NetlinkBufferSize 65536\nNetlinkBufferSizeMaxGrowth 65536\nNetlinkOverrunResync 2"
     with ctx.lab(flows=2 * count) as lab:
-        start_pair(lab, ctx.ctd, mode="FTFW", general=f"{general(count)}\n{small}")
+        start_pair(lab, ctx.ctd, mode="FTFW", general=f"{general(count)}\n{SMALL_BUFFER}")
+        start = time.monotonic()
         lab.a.daemon.proc.send_signal(signal.SIGSTOP)
         fill(ctx, lab.a, count // 2)
         lab.a.daemon.proc.send_signal(signal.SIGCONT)
@@ -131,7 +147,8 @@ def overrun(ctx):
         log = lab.a.daemon.last_words(1000)
         told = [line for line in log if "lost" in line]
         lab.note(f"the log says: {told}")
-        assert 1 <= len(told) <= 2, told
+        # one line until the table is read again: NetlinkOverrunResync, two seconds
+        assert 1 <= len(told) <= 1 + (time.monotonic() - start) / 2, told
 
 
 # --- a crash in the middle of a full transfer ---

@@ -10,6 +10,7 @@ import time
 
 from daemon import PORT
 from harness import main, test
+from netns import wait_for
 from scenario import start_pair
 from tables import OTHERS, converge, finished, same_as_kernel, start_churn, start_fill
 
@@ -36,20 +37,37 @@ def channel(lab, port=PORT):
         yield near, far
 
 
-def shower(lab, count, port=PORT, quiet=0.3):
-    """Send numbered datagrams; returns the numbers in the order they come, and their delays."""
+def shower(lab, count, port=PORT, held=0):
+    """Send numbered datagrams; returns the numbers in the order they come, and their delays.
+
+    It ends when all that passed the relay is here, and the relay holds `held` of them.
+    """
     numbers, delays = [], []
-    with channel(lab, port) as (near, far):
-        for number in range(count):
-            near.send(struct.pack("!Id", number, time.monotonic()) + bytes(number % 1400))
-            if number % 10 == 9:
-                time.sleep(0.001)
-        while select.select([far], [], [], quiet)[0]:
+    before = lab.relay.report()["forth"]
+
+    def arrived():
+        way = lab.relay.report()["forth"]
+        if port == PORT:
+            dealt_with = way["matched"] == before["matched"] + count and way["held"] == held
+            return dealt_with and len(numbers) >= way["sent"] - before["sent"]
+        return len(numbers) >= count
+
+    def look():
+        over = arrived()
+        while select.select([far], [], [], 0 if over else 0.02)[0]:
             data = far.recv(2048)
             number, sent = struct.unpack_from("!Id", data)
             assert data[12:] == bytes(number % 1400), f"datagram {number} is damaged"
             numbers.append(number)
             delays.append(time.monotonic() - sent)
+        return over
+
+    with channel(lab, port) as (near, far):
+        for number in range(count):
+            near.send(struct.pack("!Id", number, time.monotonic()) + bytes(number % 1400))
+            if number % 10 == 9:
+                time.sleep(0.001)
+        wait_for(look, 20, "the relay is done with all", 0)
     return numbers, delays
 
 
@@ -109,13 +127,13 @@ def relay_counts(ctx):
 @test()
 def relay_limits(ctx):
     """It holds no more than it is told, and its end leaves a cut link."""
-    with ctx.lab(relay={"frames": 50, "both": {"delay": 1000}}) as lab:
-        numbers, delays = shower(lab, 200, quiet=2)
-        assert numbers == list(range(50)) and min(delays) >= 1, (len(numbers), min(delays))
+    with ctx.lab(relay={"frames": 50, "both": {"delay": 3000}}) as lab:
+        numbers, delays = shower(lab, 200)
+        assert numbers == list(range(50)) and min(delays) >= 3, (len(numbers), min(delays))
         way = lab.relay.report()["forth"]
         assert way["refused"] == 150 and way["held_max"] == 50 and balanced(way), way
         lab.relay.set("forth", delay=60000)
-        assert shower(lab, 10)[0] == []
+        assert shower(lab, 10, held=10)[0] == []
         way = lab.relay.stop()["forth"]
         assert way["held"] == 10 and balanced(way), way
 

@@ -17,6 +17,7 @@ import time
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 RUN_DIR = "/run/netns"
+PAUSE, PAUSE_COUNTS, MOST_PAUSES = 1.0, 0.5, 60     # seconds; see wait_for
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -26,14 +27,22 @@ class TimedOut(AssertionError):
 
 
 def wait_for(condition, timeout, what, interval=0.02):
-    """Poll until `condition()` is true and return its value."""
-    end = time.monotonic() + timeout
+    """Poll until `condition()` is true and return its value.
+
+    More than PAUSE between two looks means that the machine was busy elsewhere, for us and for
+    what we wait for: it counts as PAUSE_COUNTS. MOST_PAUSES after the timeout it ends anyway.
+    """
+    start = last = time.monotonic()
+    waited = 0.0
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
-            raise TimedOut(f"waited {timeout:g} s in vain for: {what}")
+        now = time.monotonic()
+        took, last = now - last, now
+        waited += PAUSE_COUNTS if took > PAUSE + interval else took
+        if waited > timeout or now - start > timeout + MOST_PAUSES:
+            raise TimedOut(f"waited {now - start:.3g} s in vain for: {what}")
         time.sleep(interval)
 
 

@@ -6,15 +6,13 @@ import sys
 from harness import main, test
 from lab import SERVER4
 from netns import wait_for
-from scenario import keys, one_of_each, start_pair, wait_connected
+from scenario import keys, one_of_each, start_pair
 
 
 def shows_up(ctx, **config):
     """Whatever crosses a is listed by b, and goes when its flow goes."""
     with ctx.lab() as lab:
         start_pair(lab, ctx.ctd, **config)
-        if config.get("transport", "").startswith("tcp"):
-            wait_connected(lab)
         with one_of_each(lab) as expected:
             wait_for(lambda: keys(lab.a, "-i") == expected, 5, "-i on a lists the flows")
             wait_for(lambda: keys(lab.b, "-e") == expected, 10, "-e on b lists the flows", 0.05)

@@ -5,6 +5,7 @@ a pair of firewalls, live connections through the primary, its power fails, the
 backup takes over. What counts is which connections move afterwards.
 """
 import contextlib
+import subprocess
 import time
 
 from lab import CLIENT4, CLIENT6, SERVER4, SERVER6
@@ -18,11 +19,13 @@ PRIMARY = ("-c", "-f", "-R", "-B")
 
 
 def start_pair(lab, binary_a, binary_b=None, **config):
-    """Both daemons with the same configuration, up and answering."""
+    """Both daemons with the same configuration, up and answering, over TCP connected too."""
     for node, binary in ((lab.a, binary_a), (lab.b, binary_b or binary_a)):
         node.daemon.configure(binary, **config).start(wait=False)
     for node in (lab.a, lab.b):
         node.daemon.wait_up()
+    if config.get("transport", "").startswith("tcp"):
+        wait_connected(lab)
 
 
 def wait_connected(lab):
@@ -30,6 +33,17 @@ def wait_connected(lab):
     for node in (lab.a, lab.b):
         wait_for(lambda n=node: "server=connected client=connected" in n.daemon.ok("-s"),
                  20, f"{node.name} is connected both ways", 0.05)
+
+
+def begin_commit(node):
+    """Start -c; its process, when the daemon has begun to do it."""
+    def begun():
+        return sum("] committing " in line for line in node.daemon.last_words(100000))
+    before = begun()
+    commit = node.ns.start([node.daemon.binary, "-C", node.daemon.path("conf"), "-c"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for(lambda: begun() > before, 20, "the commit is under way", 0.002)
+    return commit
 
 
 def wait_full_flow(traffic):

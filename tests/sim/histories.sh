@@ -12,7 +12,7 @@ trap 'rm -rf "$dir"' EXIT
 n=0
 
 # Histories that showed a mistake once, as "ARGUMENTS: what it was". They mean what
-# they say as long as draw.c draws as it does; each mistake has a unit test, too.
+# they say as long as draw.c draws as it does; most mistakes have a unit test, too.
 regressions() { cat <<'END'
 --steps 120 --seed 85: after a flush without ExpectationSync no bulk counted
 --steps 120 --seed 34: a bulk left parts of an older flow

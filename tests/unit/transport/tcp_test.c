@@ -380,7 +380,7 @@ Test(tcp, a_lost_connection_is_made_again)
 		close(fd);
 		lost = clock_now();
 		AWAIT(&a, stats(&a).connects == i);
-		cr_assert_lt(clock_now() - lost, 2 * TICK_SEC);
+		cr_assert_lt(clock_now() - lost, 10 * TICK_SEC);
 		cr_assert_gt(clock_now() - lost, 150 * TICK_MSEC, "not without a pause");
 		fd = taken(lis);
 	}
@@ -405,7 +405,7 @@ Test(tcp, the_pause_grows_and_ends_when_the_peer_calls)
 	called = clock_now();
 	fd = tcp_connected(PEER, US, a.port);
 	AWAIT(&a, stats(&a).client);
-	cr_assert_lt(clock_now() - called, 500 * TICK_MSEC, "it would wait 1.6 s otherwise");
+	cr_assert_lt(clock_now() - called, 1200 * TICK_MSEC, "it would wait 1.6 s otherwise");
 	close(fd);
 	close(lis);
 	close_side(&a);
