@@ -25,6 +25,7 @@ bool engine_peer_open(struct engine *e, struct peer *p, const char *name, tick_t
 	const uint8_t slots = e->p.no_external ? DIRECT_SLOTS : 0;
 
 	p->name = name ? name : "";
+	p->view.heard_at = now;
 	p->repl = repl_new(&e->p.repl, &e->rng, now);
 	p->flows = make_cache(e, &pack_flow, slots);
 	p->expects = make_cache(e, &pack_expect, slots);

@@ -151,6 +151,20 @@ def overrun(ctx):
         assert 1 <= len(told) <= 1 + (time.monotonic() - start) / 2, told
 
 
+@test()
+def resync_right_after_start(ctx):
+    """-n --wait of a backup that has just started ends when it has all, and not before."""
+    with ctx.lab(flows=4000) as lab:
+        start_pair(lab, ctx.ctd, mode="FTFW")
+        fill(ctx, lab.a, 2000)
+        wait_for(lambda: active(lab.b, "external") == 2000, 20, "b has all flows")
+        for end in (lab.b.daemon.stop, lab.b.daemon.crash):
+            end()
+            lab.b.daemon.start()
+            lab.b.daemon.ok("-n", "--wait", "30")
+            assert active(lab.b, "external") == 2000, "-n --wait ends too soon"
+
+
 # --- a crash in the middle of a full transfer ---
 
 def crash_in_transfer(ctx, victim):

@@ -507,6 +507,76 @@ static void a_alone_for(struct pair *p, tick_t d)
 	}
 }
 
+/* Datagrams that are a while on their way. */
+#define LANE 64
+
+struct lane {
+	struct {
+		tick_t at;
+		size_t len;
+		uint8_t data[1472];
+	} d[LANE];
+	uint32_t head, n;
+};
+
+static void carry(struct engine *from, struct engine *to, struct lane *l, tick_t now, tick_t delay)
+{
+	for (; l->n < LANE; l->n++) {
+		const uint32_t i = (l->head + l->n) % LANE;
+
+		l->d[i].len = engine_datagram(from, now, 0, l->d[i].data, sizeof(l->d[i].data));
+		l->d[i].at = now + delay;
+		if (!l->d[i].len)
+			break;
+	}
+	for (; l->n && l->d[l->head].at <= now; l->n--, l->head = (l->head + 1) % LANE)
+		engine_input(to, now, 0, l->d[l->head].data, l->d[l->head].len);
+}
+
+static void run_slow(struct pair *p, struct lane l[2], tick_t d)
+{
+	for (const tick_t end = p->now + d; p->now < end; p->now += 10 * TICK_MSEC) {
+		engine_tick(p->a, p->now);
+		engine_tick(p->b, p->now);
+		carry(p->a, p->b, &l[0], p->now, 40 * TICK_MSEC);
+		carry(p->b, p->a, &l[1], p->now, 40 * TICK_MSEC);
+	}
+}
+
+/*
+ * The primary still tells of the bulk it sent to the life before, and puts off another one
+ * for some seconds after a few. That is no answer to what this life asks for, but a bulk
+ * that begins before anything was heard of the primary is.
+ */
+Test(engine, a_resync_right_after_the_start_ends_when_the_flows_are_here)
+{
+	struct engine_params pa = params(1), pb = params(2);
+	static struct lane lanes[2];
+	struct flow f = tcp_sample(1, 1);
+	struct pair p;
+
+	pa.repl.ident = pb.repl.ident = true;
+	p = pair_new(&pa, &pb);
+	engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
+	run_slow(&p, lanes, SECS(5));
+	for (uint64_t i = 1; i <= 6; i++) {
+		const tick_t end = p.now + SECS(15);
+
+		engine_free(p.b);
+		pb.seed = 2 + i;
+		p.b = engine_new(&pb, p.now);
+		run_slow(&p, lanes, 30 * TICK_MSEC * (i % 3));
+		cr_assert_eq(engine_admin(p.b, p.now, ADMIN_REQUEST_RESYNC, 0, 7), 1);
+		while (!wait_done(p.b, p.now, 7)) {
+			cr_assert_lt(p.now, end, "start %lu: not over in 15 s", (unsigned long)i);
+			run_slow(&p, lanes, 10 * TICK_MSEC);
+		}
+		cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 1, "start %lu: over, and empty",
+			     (unsigned long)i);
+	}
+	pair_free(&p);
+}
+
 /* An operator's resync that comes first takes it in; it is told all the same. */
 Test(engine, what_was_refused_is_told_also_when_a_resync_reads_it)
 {
