@@ -277,6 +277,25 @@ static void ask_again(struct engine *e, tick_t now, struct peer *p)
 			   peer_word(p, " of peer "), p->name);
 }
 
+/*
+ * The bulk that it gets when it is back confirms the rest, but what it heard of less than
+ * LATE before that bulk, perhaps only now, it does not take for stale: one more then.
+ */
+void view_gave_up(tick_t now, struct peer *p)
+{
+	p->tell_again = tick_add(now, LATE + TICK_SEC);
+}
+
+static void tell_again(tick_t now, struct peer *p)
+{
+	if (repl_away(p->repl, now)) {
+		view_gave_up(now, p);
+	} else if (now >= p->tell_again) {
+		p->tell_again = 0;
+		repl_request_bulk(p->repl);
+	}
+}
+
 void view_tick(struct engine *e, tick_t now)
 {
 	for (uint8_t i = 0; i < e->npeers; i++) {
@@ -294,20 +313,9 @@ void view_tick(struct engine *e, tick_t now)
 			sweep(e, p);
 		if (may_ask_again(e, p))
 			ask_again(e, now, p);
-		if (p->tell_again && now >= p->tell_again && !repl_away(p->repl, now)) {
-			p->tell_again = 0;
-			repl_request_bulk(p->repl);
-		}
+		if (p->tell_again)
+			tell_again(now, p);
 	}
-}
-
-/*
- * The bulk that it gets when it is back confirms the rest, but what it heard of less than
- * LATE before that bulk it does not take for stale.
- */
-void view_gave_up(tick_t now, struct peer *p)
-{
-	p->tell_again = tick_add(now, LATE + TICK_SEC);
 }
 
 /* Our own kind sees the gap in the numbers and asks, for what it also has too much. */
