@@ -310,7 +310,7 @@ void watch_sent(struct world *w, uint8_t from, uint8_t to, const uint8_t *data, 
 		tell(w, from, to, ">", &m);
 		if (flow_of(&m, &f)) {
 			note_said(&w->watch[to][from], &m, &f);
-			if (ours)
+			if (ours && m.h.type != WIRE_CT_DESTROY) /* an end may have waited */
 				oracle_announced(w, from, &f);
 		}
 		if (!ours)
