@@ -23,6 +23,7 @@ regressions() { cat <<'END'
 --steps 100 --seed 283087: after a failed dump the next one spared what had ended
 --steps 120 --mode notrack --seed 766: one late ALIVE ended the removal of stale entries
 --steps 100 --seed 1020040: a bulk that began before its node was heard anew did not count
+--steps 100 --seed 1038371: the same
 --steps 150 --limit 2 --seed 2022: an end given up for lack of room stayed on a peer back soon
 --steps 100 --seed 3014976: the same, told of again before the peer had read what was sent
 --steps 120 --limit 2 --seed 7381: what a full cache had refused was not told when -R ran
