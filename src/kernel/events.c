@@ -30,6 +30,7 @@ struct kernel_events {
 	const struct log *log; /* borrowed */
 	bool drained;          /* the last read left the queue empty */
 	bool overrun;          /* seen, not yet passed on */
+	bool largest;          /* the buffer cannot grow */
 	struct kernel_events_stats stats;
 };
 
@@ -127,6 +128,7 @@ int kernel_events_change(struct kernel_events *ev, const struct kernel_events_pa
 	if (err)
 		return err;
 	ev->max_growth = p->max_growth;
+	ev->largest = false;
 	set_buffer(&ev->sk, p, log);
 	if (nlsock_rcvbuf(&ev->sk) != had)
 		say_size(ev, "set");
@@ -170,10 +172,10 @@ static void grow(struct kernel_events *ev)
 
 	if (want > ev->max_growth)
 		want = ev->max_growth;
-	if (want <= had)
-		return;
-	want = nlsock_set_rcvbuf(&ev->sk, (uint32_t)want);
 	if (want > had)
+		want = nlsock_set_rcvbuf(&ev->sk, (uint32_t)want);
+	ev->largest = want <= had;
+	if (!ev->largest)
 		say_size(ev, want / 2 == had ? "doubled" : "set");
 }
 
@@ -237,7 +239,7 @@ static int refill(struct kernel_events *ev)
 		return n;
 	/* Less than asked for: asking again would cost a call to learn nothing. */
 	ev->drained = n < BATCH;
-	if (!ev->drained && nlsock_half_full(&ev->sk))
+	if (!ev->drained && !ev->largest && nlsock_half_full(&ev->sk))
 		grow(ev); /* before anything is lost, if that is still possible */
 	return 0;
 }

@@ -11,6 +11,17 @@
 #include "wire/ident.h"
 #include "wire/message.h"
 
+/* The kernel tells the same of the flows with these ports. */
+static void kernel_says(struct engine *e, tick_t now, enum event_kind k, uint16_t first,
+			uint16_t last)
+{
+	for (uint16_t i = first; i <= last; i++) {
+		struct flow f = tcp_sample(i, i);
+
+		engine_flow_event(e, now, k, ORIGIN_KERNEL, &f);
+	}
+}
+
 /* ---- replication ---- */
 
 Test(engine, event_reaches_the_peer)
@@ -342,11 +353,7 @@ Test(engine, full_cache_counts_and_says_so_once)
 	pa.cache_limit = 10;
 	p = pair_new(&pa, &pb);
 	said[0] = '\0';
-	for (uint16_t i = 1; i <= 30; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_NEW, 1, 30);
 	engine_get_stats(p.a, &st);
 	cr_assert_eq(st.cache[ECACHE_INTERNAL].active, 10);
 	cr_assert_eq(st.cache[ECACHE_INTERNAL].add_full, 20);
@@ -385,11 +392,7 @@ Test(engine, full_external_cache_says_so_once)
 	p = pair_new(&pa, &pb);
 	run_for(&p, SECS(3));
 	said[0] = '\0';
-	for (uint16_t i = 1; i <= 30; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_NEW, 1, 30);
 	pump(&p);
 	engine_get_stats(p.b, &st);
 	cr_assert_eq(st.cache[ECACHE_EXTERNAL].add_full, 20);
@@ -423,18 +426,10 @@ static struct pair full_external(bool ident)
 	pa.repl.ident = pb.repl.ident = ident;
 	pb.cache_limit = 32;
 	p = pair_new(&pa, &pb);
-	for (uint16_t i = 1; i <= 40; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_NEW, 1, 40);
 	run_for(&p, SECS(20));
 	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 32);
-	for (uint16_t i = 1; i <= 10; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_DESTROY, 1, 10);
 	run_for(&p, SECS(20));
 	return p;
 }
@@ -471,19 +466,11 @@ Test(engine, what_a_full_internal_cache_refused_is_read_again)
 
 	pa.cache_limit = 32;
 	p = pair_new(&pa, &pb);
-	for (uint16_t i = 1; i <= 40; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_NEW, 1, 40);
 	run_for(&p, SECS(60));
 	engine_get_stats(p.a, &st);
 	cr_assert_eq(st.kernel_resyncs, 0, "there is no room yet");
-	for (uint16_t i = 1; i <= 10; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_DESTROY, 1, 10);
 	run_for(&p, SECS(35));
 	answer_dumps(&p, 11, 40);
 	run_for(&p, SECS(5));
@@ -586,10 +573,7 @@ Test(engine, what_was_refused_is_told_also_when_a_resync_reads_it)
 
 	pa.cache_limit = 32;
 	p = pair_new(&pa, &pb);
-	for (uint16_t i = 1; i <= 33; i++) {
-		f = tcp_sample(i, i);
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_NEW, 1, 33);
 	run_for(&p, SECS(5));
 	f = tcp_sample(1, 1);
 	engine_flow_event(p.a, p.now, EVENT_DESTROY, ORIGIN_KERNEL, &f);
@@ -637,17 +621,9 @@ Test(engine, room_is_noticed_without_peers)
 	pa.cache_limit = 4;
 	e = engine_new(&pa, SECS(1));
 	cr_assert_not_null(e);
-	for (uint16_t i = 1; i <= 5; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(e, SECS(1), EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(e, SECS(1), EVENT_NEW, 1, 5);
 	cr_assert_eq(engine_deadline(e), TICK_NEVER);
-	for (uint16_t i = 1; i <= 2; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(e, SECS(2), EVENT_DESTROY, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(e, SECS(2), EVENT_DESTROY, 1, 2);
 	cr_assert_eq(engine_deadline(e), 0);
 	engine_tick(e, SECS(2));
 	cr_assert_eq(engine_deadline(e), SECS(32));
@@ -781,11 +757,7 @@ Test(engine, alarm_announces_every_entry_within_refresh_time)
 	pa.refresh_time = 10;
 	pb.cache_timeout = 15;
 	p = pair_new(&pa, &pb);
-	for (uint16_t i = 1; i <= 200; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_NEW, 1, 200);
 	run_for(&p, SECS(1));
 	engine_get_stats(p.b, &st);
 	cr_assert_eq(st.cache[ECACHE_EXTERNAL].active, 200);
@@ -966,11 +938,7 @@ static void empty_kernel(struct pair *p, uint16_t flows)
 
 static void announce_flows(struct pair *p, uint16_t flows)
 {
-	for (uint16_t i = 1; i <= flows; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p->a, p->now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p->a, p->now, EVENT_NEW, 1, flows);
 	run_for(p, SECS(5));
 	cr_assert_eq(listed(p->b, ECACHE_EXTERNAL, NULL), flows);
 }
@@ -1011,11 +979,7 @@ Test(engine, w6_a_bulk_of_an_emptied_cache_removes_nothing)
 
 	pa.repl.ident = pb.repl.ident = true;
 	p = pair_new(&pa, &pb);
-	for (uint16_t i = 1; i <= 500; i++) {
-		struct flow f = tcp_sample(i, i);
-
-		engine_flow_event(p.a, p.now, EVENT_NEW, ORIGIN_KERNEL, &f);
-	}
+	kernel_says(p.a, p.now, EVENT_NEW, 1, 500);
 	run_for(&p, SECS(20));
 	cr_assert_eq(listed(p.b, ECACHE_EXTERNAL, NULL), 500);
 	engine_admin(p.a, p.now, ADMIN_FLUSH_CACHES, ADMIN_INTERNAL, 0);
