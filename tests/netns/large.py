@@ -161,7 +161,7 @@ def resync_right_after_start(ctx):
         for end in (lab.b.daemon.stop, lab.b.daemon.crash):
             end()
             lab.b.daemon.start()
-            lab.b.daemon.ok("-n", "--wait", "30")
+            lab.b.daemon.ok("-n", "--wait", "20")
             assert active(lab.b, "external") == 2000, "-n --wait ends too soon"
 
 
